@@ -1,0 +1,9 @@
+//! Types and rules of the job: pure and total, without clock, randomness, files or network.
+//!
+//! Rules of this floor: nothing here can fail for outside reasons; time is an argument; wrong states
+//! cannot be said. `tests/it/architecture.rs` holds it to that.
+#![warn(clippy::missing_errors_doc, clippy::wildcard_enum_match_arm)]
+
+pub mod people;
+pub mod refusal;
+pub mod value;

@@ -1,0 +1,4 @@
+//! The `red-mailbox` command.
+#![forbid(unsafe_code)]
+
+fn main() {}
