@@ -4,6 +4,7 @@
 //! cannot be said. `tests/it/architecture.rs` holds it to that.
 #![warn(clippy::missing_errors_doc, clippy::wildcard_enum_match_arm)]
 
+pub mod accounts;
 pub mod people;
 pub mod refusal;
 pub mod value;
