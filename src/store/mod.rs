@@ -1,0 +1,10 @@
+//! All SQL of the product, and nothing that decides: rows in, rows out, on SQLite and PostgreSQL alike.
+//!
+//! Rules of this floor: a query is written once, with `on!`; the engine is matched on only in `db` and where
+//! a query truly differs; nothing here knows of HTTP, people's rights or the time of day.
+#![warn(clippy::missing_errors_doc)]
+
+pub mod db;
+pub mod migrate;
+
+pub use db::{Db, Store, StoreError, StoreFault, StoreGauges, StoreSettings};
