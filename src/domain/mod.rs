@@ -5,6 +5,7 @@
 #![warn(clippy::missing_errors_doc, clippy::wildcard_enum_match_arm)]
 
 pub mod accounts;
+pub mod calendar;
 pub mod people;
 pub mod refusal;
 pub mod value;

@@ -1,0 +1,96 @@
+//! Official days off and swapped working days (调休) of mainland China, shipped as facts.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+
+const HOLIDAYS_CN: &str = include_str!("holidays_cn.json");
+
+/// A notice names at most this many days in one row; it keeps a slip in the file from running on.
+const ROW_DAYS_MAX: usize = 31;
+
+/// What the State Council's notice says of one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OfficialDay {
+    /// True for a make-up working day, false for a day off.
+    pub(super) is_working: bool,
+    /// The holiday it belongs to, in Chinese.
+    pub(super) name: String,
+}
+
+#[derive(Debug, Default)]
+struct OfficialDays {
+    years: Vec<i32>,
+    days: BTreeMap<NaiveDate, OfficialDay>,
+}
+
+#[derive(Deserialize)]
+struct Shipped {
+    years: BTreeMap<i32, Vec<ShippedHoliday>>,
+}
+
+#[derive(Deserialize)]
+struct ShippedHoliday {
+    name: String,
+    off: Vec<String>,
+    work: Vec<String>,
+}
+
+// A broken file would leave every year unloaded, and every due time provisional: the alarm of PRODUCT §5.
+static OFFICIAL: LazyLock<OfficialDays> = LazyLock::new(|| read(HOLIDAYS_CN).unwrap_or_default());
+
+/// What is official about `date`; None for a day that follows the week.
+pub(super) fn day(date: NaiveDate) -> Option<&'static OfficialDay> {
+    OFFICIAL.days.get(&date)
+}
+
+/// Whether the notice for `year` is among the shipped ones.
+pub(super) fn is_year_loaded(year: i32) -> bool {
+    OFFICIAL.years.contains(&year)
+}
+
+/// The last year whose notice is shipped; None if the file held none.
+pub(super) fn last_year() -> Option<i32> {
+    OFFICIAL.years.last().copied()
+}
+
+fn read(json: &str) -> Option<OfficialDays> {
+    let shipped: Shipped = serde_json::from_str(json).ok()?;
+    let mut official = OfficialDays::default();
+    for (year, holidays) in shipped.years {
+        official.years.push(year);
+        for holiday in holidays {
+            for (rows, is_working) in [(&holiday.off, false), (&holiday.work, true)] {
+                for row in rows {
+                    let (first, last) = row.split_once('/').unwrap_or((row, row));
+                    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+                    let days = NaiveDate::iter_days(&first).take(ROW_DAYS_MAX).take_while(|it| *it <= last);
+                    official
+                        .days
+                        .extend(days.map(|it| (it, OfficialDay { is_working, name: holiday.name.clone() })));
+                }
+            }
+        }
+    }
+    Some(official)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_day_is_read() {
+        assert_eq!(OFFICIAL.years, (2007..=2026).collect::<Vec<_>>());
+        assert_eq!(OFFICIAL.days.len(), 678);
+        assert_eq!(OFFICIAL.days.values().filter(|it| it.is_working).count(), 133);
+    }
+
+    #[test]
+    fn a_broken_file_loads_no_year() {
+        assert!(read("{}").is_none());
+        assert!(read(r#"{"years":{"2007":[{"name":"元旦","off":["2007-13-01"],"work":[]}]}}"#).is_none());
+    }
+}
