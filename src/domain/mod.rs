@@ -6,6 +6,9 @@
 
 pub mod accounts;
 pub mod calendar;
+pub mod chain;
+pub mod event;
+pub mod number;
 pub mod people;
 pub mod refusal;
 pub mod value;

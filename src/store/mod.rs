@@ -5,6 +5,8 @@
 #![warn(clippy::missing_errors_doc)]
 
 pub mod db;
+pub mod events;
 pub mod migrate;
+pub mod schema;
 
 pub use db::{Db, Store, StoreError, StoreFault, StoreGauges, StoreSettings};

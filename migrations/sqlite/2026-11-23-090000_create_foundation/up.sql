@@ -138,7 +138,10 @@ CREATE TABLE ticket (
 );
 CREATE INDEX ticket_node_id_position_idx ON ticket (node_id, position);
 CREATE INDEX ticket_node_id_status_position_idx ON ticket (node_id, status, position);
-CREATE INDEX ticket_handling_node_id_position_idx ON ticket (handling_node_id, position);
+-- Few are handled elsewhere or sealed: partial, so that a node's own queue does not pay for them.
+CREATE INDEX ticket_handling_node_id_position_idx ON ticket (handling_node_id, position)
+    WHERE handling_node_id <> node_id;
+CREATE INDEX ticket_sealed_handling_node_id_position_idx ON ticket (handling_node_id, position) WHERE sealed;
 CREATE INDEX ticket_unit_id_position_idx ON ticket (unit_id, position) WHERE unit_id IS NOT NULL;
 CREATE INDEX ticket_timer_at_idx ON ticket (timer_at) WHERE timer_at IS NOT NULL;
 CREATE INDEX ticket_merged_into_id_idx ON ticket (merged_into_id) WHERE merged_into_id IS NOT NULL;
@@ -155,8 +158,7 @@ CREATE TABLE reply (
     id BIGINT NOT NULL,
     cycle BIGINT NOT NULL,
     channel TEXT NOT NULL,
-    delivery TEXT NOT NULL CHECK (delivery IN ('awaiting_approval', 'rejected', 'queued', 'sent', 'delivered', 'failed', 'logged')),
-    text_seq BIGINT NOT NULL,
+    delivery TEXT NOT NULL CHECK (delivery IN ('awaiting_approval', 'queued', 'sent', 'delivered', 'failed', 'logged')),
     written_by_id BIGINT REFERENCES account (id),
     written_at BIGINT NOT NULL,
     settled_at BIGINT,

@@ -1,0 +1,273 @@
+//! The trail in the database: appending to a chain, reading it back.
+
+use diesel::prelude::*;
+
+use super::db::{Db, StoreError, on};
+use super::schema::{event, event_head, event_text};
+use crate::domain::chain::{GENESIS, Hash, Salt, SealKey, commitment, event_hash};
+use crate::domain::event::{Draft, Recorded, Stream};
+use crate::domain::value::At;
+
+/// Texts of one event are few; a verb that would write more is a mistake.
+const TEXTS_PER_EVENT_MAX: usize = 16;
+
+#[derive(Queryable, Selectable, Insertable, Clone)]
+#[diesel(table_name = event)]
+struct EventRow {
+    id: i64,
+    stream: String,
+    stream_id: i64,
+    seq: i64,
+    kind: String,
+    at: i64,
+    actor_kind: String,
+    actor_id: Option<i64>,
+    actor_name: Option<String>,
+    place: Option<String>,
+    data: String,
+    prev_hash: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl From<EventRow> for Recorded {
+    fn from(row: EventRow) -> Self {
+        Self {
+            id: row.id,
+            stream: row.stream,
+            stream_id: row.stream_id,
+            seq: row.seq,
+            kind: row.kind,
+            at: At::from_micros(row.at),
+            actor_kind: row.actor_kind,
+            actor_id: row.actor_id,
+            actor_name: row.actor_name,
+            place: row.place,
+            data: row.data,
+            prev_hash: row.prev_hash,
+            hash: row.hash,
+        }
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = event_text)]
+struct TextRow {
+    ticket_id: i64,
+    seq: i64,
+    name: String,
+    salt: Vec<u8>,
+    body: String,
+}
+
+/// A chain's last link, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = event_head)]
+pub struct Head {
+    pub stream: String,
+    pub stream_id: i64,
+    pub seq: i64,
+    pub hash: Vec<u8>,
+    pub seal: Vec<u8>,
+    pub key_id: String,
+}
+
+/// A text beside the log, with the salt of its commitment.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = event_text)]
+pub struct StoredText {
+    pub ticket_id: i64,
+    pub seq: i64,
+    pub name: String,
+    pub salt: Vec<u8>,
+    pub body: String,
+}
+
+/// Appends events to the chain of `stream_id`, links and seals them, and keeps their texts beside.
+///
+/// Salts come from the operating system. The caller's transaction makes it all one.
+///
+/// # Errors
+/// `Duplicate` when another transaction appended to the same chain first.
+pub fn append(
+    db: &mut Db,
+    key: &SealKey,
+    stream: Stream,
+    stream_id: i64,
+    drafts: Vec<Draft>,
+) -> Result<(), StoreError> {
+    let Some(n_drafts) = i64::try_from(drafts.len()).ok().filter(|it| *it > 0) else { return Ok(()) };
+    let head = lock_head(db, stream, stream_id)?;
+    let is_first = head.is_none();
+    let (mut seq, mut prev_hash) = match head {
+        Some(head) => (head.seq, head.hash),
+        None => (0, GENESIS.to_vec()),
+    };
+
+    let ids = reserve_ids(db, n_drafts)?;
+    let mut rows = Vec::with_capacity(drafts.len());
+    let mut texts = Vec::new();
+    let mut last: Hash = GENESIS;
+    for (id, draft) in ids.into_iter().zip(drafts) {
+        seq += 1;
+        let data = with_commitments(draft.fields, draft.texts, stream_id, seq, &mut texts)?;
+        let mut recorded = Recorded {
+            id,
+            stream: stream.as_str().to_owned(),
+            stream_id,
+            seq,
+            kind: draft.kind,
+            at: draft.at,
+            actor_kind: draft.stamp.kind.as_str().to_owned(),
+            actor_id: draft.stamp.id,
+            actor_name: draft.stamp.name,
+            place: draft.stamp.place,
+            data,
+            prev_hash,
+            hash: Vec::new(),
+        };
+        last = event_hash(&recorded);
+        recorded.hash = last.to_vec();
+        prev_hash = last.to_vec();
+        rows.push(EventRow {
+            id: recorded.id,
+            stream: recorded.stream,
+            stream_id,
+            seq,
+            kind: recorded.kind,
+            at: recorded.at.micros(),
+            actor_kind: recorded.actor_kind,
+            actor_id: recorded.actor_id,
+            actor_name: recorded.actor_name,
+            place: recorded.place,
+            data: recorded.data,
+            prev_hash: recorded.prev_hash,
+            hash: recorded.hash,
+        });
+    }
+
+    for row in rows {
+        on!(db, |c| diesel::insert_into(event::table).values(&row).execute(c))?;
+    }
+    for text in texts {
+        on!(db, |c| diesel::insert_into(event_text::table).values(&text).execute(c))?;
+    }
+    let head = Head {
+        stream: stream.as_str().to_owned(),
+        stream_id,
+        seq,
+        seal: key.seal(stream, stream_id, seq, &last).to_vec(),
+        hash: last.to_vec(),
+        key_id: key.id.clone(),
+    };
+    if is_first {
+        on!(db, |c| diesel::insert_into(event_head::table).values(&head).execute(c))?;
+    } else {
+        on!(db, |c| diesel::update(event_head::table.find((stream.as_str(), stream_id)))
+            .set((
+                event_head::seq.eq(head.seq),
+                event_head::hash.eq(&head.hash),
+                event_head::seal.eq(&head.seal),
+                event_head::key_id.eq(&head.key_id),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The event's JSON text: its fields, and a commitment in place of each text.
+fn with_commitments(
+    fields: serde_json::Value,
+    texts: Vec<(String, String)>,
+    stream_id: i64,
+    seq: i64,
+    rows: &mut Vec<TextRow>,
+) -> Result<String, StoreError> {
+    let serde_json::Value::Object(mut fields) = fields else {
+        return Err(StoreError::Bug("an event's fields are not a JSON object".to_owned()));
+    };
+    if texts.len() > TEXTS_PER_EVENT_MAX {
+        return Err(StoreError::Bug("too many texts in one event".to_owned()));
+    }
+    if !texts.is_empty() {
+        let mut commitments = serde_json::Map::new();
+        for (name, body) in texts {
+            let salt: Salt = rand::random();
+            commitments.insert(name.clone(), commitment(&salt, &name, &body).into());
+            rows.push(TextRow { ticket_id: stream_id, seq, name, salt: salt.to_vec(), body });
+        }
+        fields.insert("commitments".to_owned(), commitments.into());
+    }
+    Ok(serde_json::Value::Object(fields).to_string())
+}
+
+/// The chain's head, held until the transaction ends on PostgreSQL; SQLite has one writer.
+fn lock_head(db: &mut Db, stream: Stream, stream_id: i64) -> Result<Option<Head>, StoreError> {
+    let chain = (stream.as_str(), stream_id);
+    Ok(match db {
+        Db::Lite(c) => event_head::table.find(chain).select(Head::as_select()).first(c).optional()?,
+        Db::Pg(c) => {
+            event_head::table.find(chain).select(Head::as_select()).for_update().first(c).optional()?
+        }
+    })
+}
+
+#[derive(QueryableByName)]
+struct ReservedId {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    id: i64,
+}
+
+/// `n` ids in rising order, which nobody else gets.
+///
+/// An event's hash covers its id, so the id must be known before the row is written.
+fn reserve_ids(db: &mut Db, n: i64) -> Result<Vec<i64>, StoreError> {
+    use diesel::sql_types::BigInt;
+    Ok(match db {
+        Db::Lite(c) => {
+            let last: Option<i64> = event::table.select(diesel::dsl::max(event::id)).first(c)?;
+            let next = last.unwrap_or(0) + 1;
+            (next..next + n).collect()
+        }
+        Db::Pg(c) => {
+            let reserved: Vec<ReservedId> =
+                diesel::sql_query("SELECT nextval('event_id_seq') AS id FROM generate_series(1, $1)")
+                    .bind::<BigInt, _>(n)
+                    .load(c)?;
+            reserved.into_iter().map(|it| it.id).collect()
+        }
+    })
+}
+
+/// The events of one chain from `after` on, oldest first, at most `limit`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn list(
+    db: &mut Db,
+    stream: Stream,
+    stream_id: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let rows: Vec<EventRow> = on!(db, |c| event::table
+        .filter(event::stream.eq(stream.as_str()))
+        .filter(event::stream_id.eq(stream_id))
+        .filter(event::seq.gt(after))
+        .order(event::seq)
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(c))?;
+    Ok(rows.into_iter().map(Recorded::from).collect())
+}
+
+/// The head of one chain, if it has begun.
+///
+/// # Errors
+/// Only those of the database.
+pub fn head(db: &mut Db, stream: Stream, stream_id: i64) -> Result<Option<Head>, StoreError> {
+    Ok(on!(db, |c| event_head::table
+        .find((stream.as_str(), stream_id))
+        .select(Head::as_select())
+        .first(c)
+        .optional())?)
+}
