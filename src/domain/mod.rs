@@ -11,4 +11,5 @@ pub mod event;
 pub mod number;
 pub mod people;
 pub mod refusal;
+pub mod search;
 pub mod value;
