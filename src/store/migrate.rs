@@ -145,11 +145,8 @@ fn grant(db: &mut Db, role: &str) -> Result<(), StoreError> {
     let schema = one_name(db, "SELECT quote_ident(current_schema()) AS name")?;
     let tables = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename";
     let tables = on!(db, |c| diesel::sql_query(tables).load::<Named>(c))?;
-    let mut sql = format!(
-        "BEGIN; GRANT USAGE ON SCHEMA {schema} TO {role};
-         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};"
-    );
-    for table in tables.iter().map(|it| it.name.as_str()) {
+    let grants = tables.iter().map(|table| {
+        let table = table.name.as_str();
         let rights = match table {
             "__diesel_schema_migrations" => "SELECT",
             "event" => "SELECT, INSERT",
@@ -157,11 +154,14 @@ fn grant(db: &mut Db, role: &str) -> Result<(), StoreError> {
             "event_text" => "SELECT, INSERT, DELETE",
             _ => "SELECT, INSERT, UPDATE, DELETE",
         };
-        sql += &format!(
-            "REVOKE ALL ON {schema}.{table} FROM {role}; GRANT {rights} ON {schema}.{table} TO {role};"
-        );
-    }
-    sql.push_str("COMMIT");
+        format!("REVOKE ALL ON {schema}.{table} FROM {role}; GRANT {rights} ON {schema}.{table} TO {role};")
+    });
+    let sql = format!(
+        "BEGIN; GRANT USAGE ON SCHEMA {schema} TO {role};
+         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+         {} COMMIT",
+        grants.collect::<String>()
+    );
     on!(db, |c| c.batch_execute(&sql))?;
     Ok(())
 }

@@ -1,0 +1,8 @@
+//! The tests from outside: one binary, both databases.
+#![expect(clippy::unwrap_used, reason = "a panic is the report")]
+
+mod architecture;
+mod harness;
+mod migrations;
+mod postgres;
+mod store;

@@ -1,0 +1,1 @@
+//! Both migration trees make the same tables, and take them back.
