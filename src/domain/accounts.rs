@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use unicode_normalization::UnicodeNormalization;
 
-use super::people::Role;
-use super::value::At;
+use super::people::{Grant, Permission, Role, Staff, may};
+use super::value::{AccountId, At};
 
 /// Characters of a username, at least.
 pub const USERNAME_CHARS_MIN: usize = 2;
@@ -86,6 +86,63 @@ pub fn parse_email(text: &str) -> Result<String, String> {
     }
 }
 
+/// A role held, with the codes people know its node and unit by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub grant: Grant,
+    pub node_code: String,
+    pub unit_code: Option<String>,
+}
+
+/// A member of staff's account, without what only signing in needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    pub username: String,
+    pub name: String,
+    pub email: Option<String>,
+    /// True when signing in asks for a one-time code.
+    pub has_totp: bool,
+    /// Raised to end every access token given out.
+    pub token_version: i64,
+    pub version: i64,
+    pub disabled_at: Option<At>,
+    pub held: Vec<Held>,
+}
+
+impl Account {
+    /// The same person as one who acts.
+    pub fn staff(&self) -> Staff {
+        let grants = self.held.iter().map(|it| it.grant.clone()).collect();
+        Staff { account: self.id, username: self.username.clone(), grants }
+    }
+
+    /// True when some role is held at the nodes `paths` or below.
+    pub fn is_seen_from(&self, paths: &[String]) -> bool {
+        self.held.iter().any(|it| covers(paths, &it.grant.path))
+    }
+
+    /// True when every role is held at the nodes `paths` or below: only then may an admin of these change the account.
+    pub fn is_within(&self, paths: &[String]) -> bool {
+        self.held.iter().all(|it| covers(paths, &it.grant.path))
+    }
+
+    /// True for an enabled account with the admin role anywhere.
+    pub fn is_working_admin(&self) -> bool {
+        self.disabled_at.is_none() && self.held.iter().any(|it| it.grant.role == Role::Admin)
+    }
+}
+
+/// True when `path` lies at one of `paths` or below.
+pub fn covers(paths: &[String], path: &str) -> bool {
+    paths.iter().any(|it| path.starts_with(it))
+}
+
+/// The places where this person manages accounts.
+pub fn managed_paths(staff: &Staff) -> Vec<String> {
+    staff.grants.iter().filter(|it| may(it.role, Permission::WriteSetup)).map(|it| it.path.clone()).collect()
+}
+
 /// A new password that may be set.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewPassword(String);
@@ -122,7 +179,7 @@ impl NewPassword {
         let plain = password.to_lowercase();
         let is_one_char = plain.chars().all(|it| plain.starts_with(it));
         if is_one_char
-            || COMMONEST.contains(&plain.as_str())
+            || COMMONEST.split(' ').any(|it| it == plain)
             || (!username.is_empty() && plain.replace(username, "").chars().count() < 4)
         {
             return Err("这个密码太常见，容易被猜到，请换一个。 This password is among the commonest or close to the username; choose another.".to_owned());
@@ -144,151 +201,22 @@ pub fn normal_password(text: &str) -> String {
 }
 
 /// The commonest passwords of 8 characters and more, lower case, as published lists of leaked passwords rank them.
-const COMMONEST: &[&str] = &[
-    "0123456789",
-    "01234567",
-    "012345678",
-    "0987654321",
-    "11111111",
-    "111111111",
-    "1111111111",
-    "112233445566",
-    "11223344",
-    "1122334455",
-    "12121212",
-    "12341234",
-    "1234512345",
-    "123123123",
-    "123321123",
-    "12344321",
-    "1234554321",
-    "12345678",
-    "123456789",
-    "1234567890",
-    "12345678910",
-    "123456789a",
-    "123456789q",
-    "12345678a",
-    "123456abc",
-    "123456aa",
-    "12345qwert",
-    "1234qwer",
-    "123qweasd",
-    "123qwe123",
-    "13145200",
-    "1314520520",
-    "135792468",
-    "147258369",
-    "1q2w3e4r",
-    "1q2w3e4r5t",
-    "1qaz2wsx",
-    "1qaz2wsx3edc",
-    "1qazxsw2",
-    "20082008",
-    "25802580",
-    "31415926",
-    "52013140",
-    "5201314520",
-    "5201314a",
-    "66668888",
-    "741852963",
-    "789456123",
-    "87654321",
-    "88888888",
-    "963852741",
-    "987654321",
-    "9876543210",
-    "a1234567",
-    "a12345678",
-    "a123456789",
-    "aa123456",
-    "aa12345678",
-    "aa123456789",
-    "abc12345",
-    "abc123456",
-    "abcd1234",
-    "abcdefgh",
-    "abcd12345",
-    "admin123",
-    "admin1234",
-    "admin12345",
-    "admin123456",
-    "administrator",
-    "adminadmin",
-    "asd123456",
-    "asdasdasd",
-    "asdf1234",
-    "asdfasdf",
-    "asdfghjk",
-    "asdfghjkl",
-    "baseball",
-    "changeme",
-    "changeme123",
-    "computer",
-    "football",
-    "gzqwerty",
-    "iloveyou",
-    "iloveyou1",
-    "internet",
-    "jinanpassword",
-    "letmein1",
-    "letmein123",
-    "liverpool",
-    "master123",
-    "michelle",
-    "p@ssw0rd",
-    "p@ssword",
-    "passw0rd",
-    "password",
-    "password1",
-    "password12",
-    "password123",
-    "password1234",
-    "princess",
-    "q1w2e3r4",
-    "q1w2e3r4t5",
-    "qazwsx123",
-    "qazwsxedc",
-    "qq123456",
-    "qq123456789",
-    "qwe123456",
-    "qweasdzxc",
-    "qwer1234",
-    "qwert12345",
-    "qwerty12",
-    "qwerty123",
-    "qwerty1234",
-    "qwertyui",
-    "qwertyuiop",
-    "red-mailbox",
-    "redmailbox",
-    "redmailbox1",
-    "root1234",
-    "shequ123",
-    "starwars",
-    "sunshine",
-    "superman",
-    "test1234",
-    "trustno1",
-    "user1234",
-    "w123456789",
-    "wang123456",
-    "welcome1",
-    "welcome123",
-    "whatever",
-    "woaini123",
-    "woaini1314",
-    "woaini520",
-    "woaini521",
-    "woaiwojia",
-    "xiaoqu123",
-    "z123456789",
-    "zhang123",
-    "zhang123456",
-    "zxc123456",
-    "zxcvbnm1",
-    "zxcvbnm123",
-];
+const COMMONEST: &str = "\
+    0123456789 01234567 012345678 0987654321 11111111 111111111 1111111111 112233445566 11223344 \
+    1122334455 12121212 12341234 1234512345 123123123 123321123 12344321 1234554321 12345678 123456789 \
+    1234567890 12345678910 123456789a 123456789q 12345678a 123456abc 123456aa 12345qwert 1234qwer \
+    123qweasd 123qwe123 13145200 1314520520 135792468 147258369 1q2w3e4r 1q2w3e4r5t 1qaz2wsx \
+    1qaz2wsx3edc 1qazxsw2 20082008 25802580 31415926 52013140 5201314520 5201314a 66668888 741852963 \
+    789456123 87654321 88888888 963852741 987654321 9876543210 a1234567 a12345678 a123456789 aa123456 \
+    aa12345678 aa123456789 abc12345 abc123456 abcd1234 abcdefgh abcd12345 admin123 admin1234 admin12345 \
+    admin123456 administrator adminadmin asd123456 asdasdasd asdf1234 asdfasdf asdfghjk asdfghjkl \
+    baseball changeme changeme123 computer football gzqwerty iloveyou iloveyou1 internet jinanpassword \
+    letmein1 letmein123 liverpool master123 michelle p@ssw0rd p@ssword passw0rd password password1 \
+    password12 password123 password1234 princess q1w2e3r4 q1w2e3r4t5 qazwsx123 qazwsxedc qq123456 \
+    qq123456789 qwe123456 qweasdzxc qwer1234 qwert12345 qwerty12 qwerty123 qwerty1234 qwertyui \
+    qwertyuiop red-mailbox redmailbox redmailbox1 root1234 shequ123 starwars sunshine superman test1234 \
+    trustno1 user1234 w123456789 wang123456 welcome1 welcome123 whatever woaini123 woaini1314 woaini520 \
+    woaini521 woaiwojia xiaoqu123 z123456789 zhang123 zhang123456 zxc123456 zxcvbnm1 zxcvbnm123";
 
 /// Tries allowed before the first lock, and the quiet after which counting begins anew.
 pub const TRIES_BEFORE_LOCK: i64 = 5;

@@ -7,6 +7,7 @@
 pub mod db;
 pub mod events;
 pub mod migrate;
+pub mod people;
 pub mod schema;
 
 pub use db::{Db, Store, StoreError, StoreFault, StoreGauges, StoreSettings};
