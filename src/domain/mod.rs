@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod calendar;
+pub mod category;
 pub mod chain;
 pub mod event;
 pub mod number;

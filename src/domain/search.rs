@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn any_piece_of_a_real_subject_is_found() {
         let Ok(mut letters) = csv::Reader::from_path("../shared/data/letters.csv") else {
-            println!("skipped: the real letters are not here");
+            eprintln!("skipped: the real letters are not here");
             return;
         };
         for (row, letter) in letters.records().enumerate() {
