@@ -13,4 +13,5 @@ pub mod number;
 pub mod people;
 pub mod refusal;
 pub mod search;
+pub mod setup;
 pub mod value;
