@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::db::{Db, StoreError, on};
+use super::db::{Db, StoreError, held, on};
 use super::schema::{event, event_head, event_text};
 use crate::domain::chain::{GENESIS, Hash, Salt, SealKey, commitment, event_hash};
 use crate::domain::event::{Draft, Recorded, Stream};
@@ -202,13 +202,8 @@ fn with_commitments(
 
 /// The chain's head, held until the transaction ends on PostgreSQL; SQLite has one writer.
 fn lock_head(db: &mut Db, stream: Stream, stream_id: i64) -> Result<Option<Head>, StoreError> {
-    let chain = (stream.as_str(), stream_id);
-    Ok(match db {
-        Db::Lite(c) => event_head::table.find(chain).select(Head::as_select()).first(c).optional()?,
-        Db::Pg(c) => {
-            event_head::table.find(chain).select(Head::as_select()).for_update().first(c).optional()?
-        }
-    })
+    let head = event_head::table.find((stream.as_str(), stream_id));
+    Ok(held!(db, head.select(Head::as_select()), |c, it| it.first(c).optional())?)
 }
 
 #[derive(QueryableByName)]

@@ -19,7 +19,7 @@ struct Column {
     #[diesel(sql_type = Text)]
     table_name: String,
     #[diesel(sql_type = Text)]
-    column_name: String,
+    name: String,
     #[diesel(sql_type = Text)]
     type_name: String,
     #[diesel(sql_type = Bool)]
@@ -35,7 +35,7 @@ fn tables(columns: Vec<Column>) -> Tables {
         let table = tables.entry(column.table_name.clone()).or_default();
         if !OWN_SHAPE.contains(&column.table_name.as_str()) {
             let class = type_class(&column);
-            table.insert(column.column_name, (class, column.is_nullable));
+            table.insert(column.name, (class, column.is_nullable));
         }
     }
     tables
@@ -47,13 +47,13 @@ fn type_class(column: &Column) -> &'static str {
         "text" => "text",
         "blob" | "bytea" => "bytes",
         "boolean" => "yes or no",
-        other => panic!("{}.{} has the type {other}", column.table_name, column.column_name),
+        other => panic!("{}.{} has the type {other}", column.table_name, column.name),
     }
 }
 
 fn sqlite_tables(file: &Path) -> Tables {
     let mut conn = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
-    let query = "SELECT t.name AS table_name, c.name AS column_name, c.type AS type_name,
+    let query = "SELECT t.name AS table_name, c.name AS name, c.type AS type_name,
             c.\"notnull\" = 0 AS is_nullable
         FROM pragma_table_list AS t
         JOIN pragma_table_info(t.name) AS c
@@ -63,7 +63,7 @@ fn sqlite_tables(file: &Path) -> Tables {
 }
 
 fn postgres_tables(url: &str) -> Tables {
-    let query = "SELECT table_name::text, column_name::text, data_type::text AS type_name,
+    let query = "SELECT table_name::text, column_name::text AS name, data_type::text AS type_name,
             is_nullable = 'YES' AS is_nullable
         FROM information_schema.columns
         WHERE table_schema = current_schema() AND table_name <> '__diesel_schema_migrations'";

@@ -48,6 +48,26 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// Runs a query whose rows are held until the transaction ends:
+/// `held!(db, session::table.find(id), |c, query| query.first(c).optional())?`.
+///
+/// `FOR UPDATE` on the server; SQLite has one writer, so its rows are held anyway.
+macro_rules! held {
+    ($db:expr, $query:expr, |$c:ident, $held:ident| $run:expr) => {
+        match $db {
+            $crate::store::db::Db::Lite($c) => {
+                let $held = $query;
+                $run
+            }
+            $crate::store::db::Db::Pg($c) => {
+                let $held = $query.for_update();
+                $run
+            }
+        }
+    };
+}
+pub(crate) use held;
+
 impl Db {
     /// Runs `work`; if it fails, what it did is rolled back and the transaction goes on.
     ///

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::domain::accounts::Tries;
 use crate::domain::value::At;
-use crate::store::db::{Db, StoreError, on};
+use crate::store::db::{Db, StoreError, held, on};
 use crate::store::schema::failed_attempt;
 
 /// Counts one try of `subject`; the inner error is the moment until which it is locked.
@@ -31,10 +31,7 @@ pub fn count(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<Result<
         failed_attempt::blocked_until,
     ));
     // Housekeeping may delete a row that nobody used for days just before the lock: then this try is the first.
-    let found: Option<(i64, i64, i64)> = match db {
-        Db::Lite(c) => query.first(c).optional()?,
-        Db::Pg(c) => query.for_update().first(c).optional()?,
-    };
+    let found: Option<(i64, i64, i64)> = held!(db, query, |c, it| it.first(c).optional())?;
     let (n_failed, last_at, blocked_until) = found.unwrap_or((0, 0, 0));
     let before =
         Tries { n_failed, last_at: At::from_micros(last_at), blocked_until: At::from_micros(blocked_until) };

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::db::{Db, StoreError, on};
+use super::db::{Db, StoreError, held, on};
 use super::schema::{account, node, role_grant, setup_entry};
 use crate::domain::accounts::{Account, Held, Username};
 use crate::domain::people::{Grant, Role};
@@ -99,10 +99,7 @@ pub fn credentials_of(db: &mut Db, username: &Username) -> Result<Option<Credent
 /// Only those of the database.
 pub fn lock_credentials(db: &mut Db, id: AccountId) -> Result<Option<Credentials>, StoreError> {
     let row = account::table.find(id.0);
-    Ok(match db {
-        Db::Lite(c) => row.select(Credentials::as_select()).first(c).optional()?,
-        Db::Pg(c) => row.select(Credentials::as_select()).for_update().first(c).optional()?,
-    })
+    Ok(held!(db, row.select(Credentials::as_select()), |c, it| it.first(c).optional())?)
 }
 
 /// Accounts with a role at one of `paths` or below, by username after `after`, at most `limit`.
@@ -278,10 +275,7 @@ pub fn has_other_admin(db: &mut Db, id: AccountId) -> Result<bool, StoreError> {
         .order(account::id)
         .select(account::id);
     // Every row is wanted for its lock; admins are few.
-    let ids: Vec<i64> = match db {
-        Db::Lite(c) => query.limit(2).load(c)?,
-        Db::Pg(c) => query.for_update().load(c)?,
-    };
+    let ids: Vec<i64> = held!(db, query, |c, it| it.load(c))?;
     Ok(ids.iter().any(|it| *it != id.0))
 }
 

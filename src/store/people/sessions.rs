@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::domain::value::{AccountId, At};
-use crate::store::db::{Db, StoreError, on};
+use crate::store::db::{Db, StoreError, held, on};
 use crate::store::schema::session;
 
 /// Sessions shown to their owner; older ones are ended when more are opened.
@@ -53,10 +53,7 @@ pub fn find(db: &mut Db, id: &str) -> Result<Option<SessionRow>, StoreError> {
 /// Only those of the database.
 pub fn lock(db: &mut Db, id: &str) -> Result<Option<SessionRow>, StoreError> {
     let row = session::table.find(id);
-    Ok(match db {
-        Db::Lite(c) => row.select(SessionRow::as_select()).first(c).optional()?,
-        Db::Pg(c) => row.select(SessionRow::as_select()).for_update().first(c).optional()?,
-    })
+    Ok(held!(db, row.select(SessionRow::as_select()), |c, it| it.first(c).optional())?)
 }
 
 /// Sessions of the account that stand at `now`, last used first.
