@@ -1,6 +1,13 @@
 //! red-mailbox (红色信箱): a community's feedback system, from the letter box to the reply.
 #![forbid(unsafe_code)]
 
+mod cidr;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod keys;
+pub mod service;
 pub mod store;
+pub mod worker;

@@ -1,4 +1,8 @@
 //! The `red-mailbox` command.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    red_mailbox::cli::main()
+}

@@ -1,0 +1,196 @@
+//! The command line: one binary, its commands, their exit status (0 done, 1 it failed, 2 wrong usage).
+//!
+//! Rules of this floor: a command reads its arguments, calls one service function and prints. Results go to
+//! standard output, everything else to standard error. Errors are lower case, `doing what: cause`, with
+//! the fix on a line of its own: `hint: …`.
+
+mod doctor;
+mod serve;
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{LogFormat, Settings};
+use crate::service::{App, start};
+
+/// 红色信箱 red-mailbox: a community's feedback system, from the letter box to the reply.
+#[derive(Debug, Parser)]
+#[command(name = "red-mailbox", version, propagate_version = true, arg_required_else_help = true)]
+struct Line {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server, the timers and the outbox; migrates the database on start
+    Serve,
+    /// Bring the database to this program's tables
+    Migrate {
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print every setting with its origin, and check what the server needs
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident $value:literal,)+) => {
+        /// Settings as flags. Each is also a variable, `RED_MAILBOX_…`, and a line of the TOML file.
+        #[derive(Debug, Args)]
+        #[command(next_help_heading = "Settings")]
+        struct Flags {
+            /// The TOML file of settings [default: red-mailbox.toml in the data folder]
+            #[arg(long, global = true, value_name = "FILE")]
+            config: Option<PathBuf>,
+            $($(#[$doc])* #[arg(long, global = true, value_name = $value)] $name: Option<String>,)+
+        }
+
+        impl Flags {
+            fn texts(&self) -> Vec<(&'static str, String)> {
+                let given = [$((stringify!($name), self.$name.clone())),+];
+                given.into_iter().filter_map(|(name, text)| text.map(|it| (name, it))).collect()
+            }
+        }
+    };
+}
+
+flags! {
+    /// Where the embedded database, the key and files live
+    data_dir "FOLDER",
+    /// The database: `sqlite://PATH` or `postgres://USER@HOST/DATABASE`
+    database_url "URL",
+    /// A database role that may change the schema
+    migrate_url "URL",
+    /// The installation's secret, made on the first start
+    key_file "FILE",
+    /// Where the server listens
+    listen "ADDRESS:PORT",
+    /// Start of links and QR codes
+    public_url "URL",
+    /// Proxies whose X-Forwarded-For is believed
+    trusted_proxies "NETWORKS",
+    /// The mail server
+    smtp_url "URL",
+    /// The sender of mail
+    mail_from "ADDRESS",
+    /// Public submissions a minute from one address
+    intake_per_minute "NUMBER",
+    /// Which log lines are written
+    log "FILTER",
+    /// human or json
+    log_format "FORMAT",
+    /// Who may read /metrics: loopback, open or off
+    metrics "WHO",
+    /// HTTP threads
+    workers "NUMBER",
+    /// Reading database connections
+    readers "NUMBER",
+    /// Writes that may wait for the database
+    queue_max "NUMBER",
+    /// /readyz is red below this free space
+    free_space_floor_mb "MIB",
+    /// How long a graceful stop may take
+    stop_within_s "SECONDS",
+}
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was asked for wrongly: exit status 2.
+    Usage(String),
+    /// It failed: exit status 1.
+    Failed(String),
+}
+
+impl Failure {
+    /// A failure with the words of `cause`.
+    pub fn of(cause: impl Display) -> Self {
+        Self::Failed(cause.to_string())
+    }
+}
+
+/// What a command gives back.
+pub type Outcome = Result<(), Failure>;
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let line = Line::parse();
+    match run(&line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(words)) => complain(&words, 1),
+        Err(Failure::Usage(words)) => complain(&words, 2),
+    }
+}
+
+fn complain(words: &str, status: u8) -> ExitCode {
+    // With standard error gone there is nobody left to tell; the status still says it.
+    drop(writeln!(io::stderr(), "error: {words}"));
+    ExitCode::from(status)
+}
+
+fn run(line: &Line) -> Outcome {
+    let settings = || {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.to_string_lossy().into_owned())));
+        Settings::read(line.flags.config.as_deref(), &line.flags.texts(), environment)
+            .map_err(|faults| Failure::Usage(faults.to_string()))
+    };
+    match &line.command {
+        Command::Serve => serve::run(settings()?),
+        Command::Migrate { dry_run } => doctor::migrate(&settings()?, *dry_run),
+        Command::Doctor { json } => doctor::run(&settings()?, *json),
+        Command::Openapi => {
+            let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;
+            say(&document)
+        }
+    }
+}
+
+/// Opens the application for a command: log lines of warnings only, unless asked for.
+///
+/// # Errors
+/// What could not be opened, and how to mend it.
+pub fn open(settings: Settings) -> Result<App, Failure> {
+    start_log(&settings);
+    start::open(settings, Clock::System).map_err(Failure::of)
+}
+
+/// Prints one result line.
+///
+/// # Errors
+/// When standard output is gone.
+pub fn say(line: &str) -> Outcome {
+    match writeln!(io::stdout(), "{line}") {
+        // `red-mailbox … | head` is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|cause| Failure::Failed(format!("could not write output: {cause}"))),
+    }
+}
+
+/// Log lines go to standard error, in the format of the settings.
+fn start_log(settings: &Settings) {
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&settings.log);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match settings.log_format {
+        LogFormat::Human => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    if let Err(error) = started {
+        tracing::debug!("log was started before: {error}");
+    }
+}

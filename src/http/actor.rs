@@ -1,0 +1,164 @@
+//! Who asks, and from where: bearer tokens, device tokens, client addresses.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, HttpRequest, dev, web};
+
+use super::limits::Limits;
+use super::problem::Problem;
+use crate::domain::people::{Actor, Staff};
+use crate::domain::refusal::Refusal;
+use crate::service::{App, Caller, Error};
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+/// The longest token read; ours are shorter.
+const TOKEN_BYTES_MAX: usize = 4096;
+/// Proxies named in `X-Forwarded-For` that are looked at, from the nearest.
+const HOPS_MAX: usize = 16;
+
+/// Where the request came from: the peer, or what a trusted proxy says of its peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// The address of the client of `request`.
+    ///
+    /// `X-Forwarded-For` is believed only from the proxies of the settings, from its right end, up to
+    /// the first address that is no such proxy; what stands left of that, anyone may have written.
+    pub fn of(request: &HttpRequest) -> Self {
+        let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.ip().to_canonical());
+        let Some(app) = request.app_data::<web::Data<App>>() else { return Self(peer) };
+        let is_trusted = |address| app.settings.trusted_proxies.iter().any(|it| it.contains(address));
+        if !is_trusted(peer) {
+            return Self(peer);
+        }
+        let headers = request.headers().get_all("x-forwarded-for");
+        let values: Vec<&str> = headers.filter_map(|it| it.to_str().ok()).collect();
+        let mut client = peer;
+        for hop in values.iter().rev().flat_map(|it| it.rsplit(',')).take(HOPS_MAX) {
+            let Some(address) = address_of(hop.trim()) else { break };
+            client = address;
+            if !is_trusted(address) {
+                break;
+            }
+        }
+        Self(client)
+    }
+}
+
+/// An address as proxies write it: bare, with a port, or in brackets.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let bare = text.parse::<IpAddr>().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|it| it.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    bare.or_else(with_port).or_else(bracketed).map(|it| it.to_canonical())
+}
+
+impl FromRequest for ClientAddress {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        std::future::ready(Ok(Self::of(request)))
+    }
+}
+
+/// The bearer token of the request, if one was sent.
+///
+/// # Errors
+/// 401 when the header is there but is no bearer token: a broken sign-in never passes for none.
+pub fn bearer(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|it| {
+        let (scheme, token) = it.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    match token {
+        Some(token) if !token.is_empty() && token.len() <= TOKEN_BYTES_MAX => Ok(Some(token.to_owned())),
+        Some(_) | None => Err(Refusal::Unauthenticated.into()),
+    }
+}
+
+/// Anyone: the public and receipt holders, staff with an access token, a kiosk with its device token.
+///
+/// A token that is not valid is refused with 401, never taken for the public.
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let address = ClientAddress::of(request);
+        let token = bearer(request);
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let limits = request.app_data::<web::Data<Limits>>().cloned();
+        let is_submission = request.method() == Method::POST;
+        Box::pin(async move {
+            let (Some(app), Some(limits)) = (app, limits) else {
+                return Err(Error::Internal("route outside of the application".to_owned()).into());
+            };
+            let actor = match token? {
+                Some(token) => authenticated(&app, &token).await?,
+                None => Actor::Resident,
+            };
+            limits.check(&actor, address.0, is_submission)?;
+            // Residents leave no address in the trail (PRODUCT §6: no personal data).
+            let place = match &actor {
+                Actor::Staff(_) | Actor::Kiosk { .. } => Some(address.0.to_string()),
+                Actor::Resident | Actor::Timer | Actor::System => None,
+            };
+            Ok(Caller { actor, place })
+        })
+    }
+}
+
+/// Whose token this is. Access tokens are JWTs, with two dots; device tokens have none.
+#[expect(clippy::unused_async, reason = "sign-in arrives with its room")]
+async fn authenticated(_app: &App, _token: &str) -> Result<Actor, Error> {
+    Err(Refusal::Unauthenticated.into())
+}
+
+/// A signed-in member of staff; anyone else is refused before the handler runs.
+#[derive(Debug, Clone)]
+pub struct StaffCaller {
+    caller: Caller,
+    staff: Staff,
+}
+
+impl StaffCaller {
+    /// Who it is.
+    pub fn staff(&self) -> &Staff {
+        &self.staff
+    }
+}
+
+impl Deref for StaffCaller {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl FromRequest for StaffCaller {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload);
+        Box::pin(async move {
+            let caller = caller.await?;
+            match &caller.actor {
+                Actor::Staff(staff) => Ok(Self { staff: staff.clone(), caller }),
+                Actor::Kiosk { .. } => Err(Refusal::NotYours(
+                    "自助终端只能提交和查询。 A kiosk may submit and track, no more.".to_owned(),
+                )
+                .into()),
+                Actor::Resident | Actor::Timer | Actor::System => Err(Refusal::Unauthenticated.into()),
+            }
+        })
+    }
+}

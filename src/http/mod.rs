@@ -1,0 +1,98 @@
+//! The web: every URL of the product on one screen, and the server that answers them.
+//!
+//! Rules of this floor: a handler takes typed parts, calls one service function and wraps its view; it
+//! holds no rule of the job. Extractors of bodies and headers do not refuse by themselves: a handler reads
+//! them after it is settled who asks. Errors become answers in `problem` only. Nothing here names the store.
+
+pub mod actor;
+pub mod body;
+mod docs;
+mod form;
+pub mod headers;
+mod limits;
+mod metrics;
+mod openapi;
+pub mod problem;
+pub mod reply;
+mod security;
+mod server;
+mod status;
+
+use actix_web::http::Method;
+use actix_web::{Route, guard, web};
+
+pub use actor::{ClientAddress, StaffCaller};
+pub use body::{Body, Query};
+pub use headers::{IdempotencyKey, IfMatch, ReceiptCode};
+pub use openapi::document;
+pub use problem::Problem;
+pub use server::Server;
+
+/// One line of the table: a method, a path, and the handler behind them.
+struct Line {
+    method: Method,
+    path: &'static str,
+    handler: fn(Route) -> Route,
+}
+
+/// Makes the table of routes, and of the same lines the OpenAPI document: a handler without its
+/// description does not compile.
+macro_rules! routes {
+    ($($method:ident $path:literal => $($handler:ident)::+;)+) => {
+        /// Every route: one line each, in the order in which they are tried.
+        fn table() -> Vec<Line> {
+            vec![$(Line { method: Method::$method, path: $path, handler: |it| it.to($($handler)::+) }),+]
+        }
+
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($($handler)::+),+))]
+        struct Described;
+    };
+}
+routes! {
+    // The server itself.
+    GET "/" => docs::home;
+    GET "/livez" => status::livez;
+    GET "/readyz" => status::readyz;
+    GET "/metrics" => metrics::metrics;
+    GET "/openapi.json" => docs::openapi_json;
+    GET "/docs" => docs::without_slash;
+    GET "/docs/{file:.*}" => docs::page;
+}
+
+/// The methods of each path, for the test that compares them with the document.
+pub fn routes_by_path() -> Vec<(&'static str, Vec<Method>)> {
+    let mut paths: Vec<(&'static str, Vec<Method>)> = Vec::new();
+    for line in table() {
+        match paths.iter_mut().find(|it| it.0 == line.path) {
+            Some((_, methods)) => methods.push(line.method),
+            None => paths.push((line.path, vec![line.method])),
+        }
+    }
+    paths
+}
+
+/// Registers every route: a wrong method is told the right ones, an unknown path is a problem.
+fn register(config: &mut web::ServiceConfig) {
+    for (path, methods) in routes_by_path() {
+        let mut allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        if methods.contains(&Method::GET) {
+            allow.push("HEAD");
+        }
+        let allow = allow.join(", ");
+        let mut resource = web::resource(path);
+        for line in table().into_iter().filter(|it| it.path == path) {
+            let route = if line.method == Method::GET {
+                web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+            } else {
+                web::method(line.method)
+            };
+            resource = resource.route((line.handler)(route));
+        }
+        config.service(resource.default_service(web::to(move || {
+            let allow = allow.clone();
+            async move { Err::<String, _>(Problem::from(problem::WebFault::Method { allow })) }
+        })));
+    }
+    config.default_service(web::to(async || Err::<String, _>(Problem::from(problem::WebFault::NoRoute))));
+}

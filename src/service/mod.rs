@@ -1,0 +1,94 @@
+//! One function per verb: load, decide, save.
+//!
+//! Rules of this floor: it knows order and transactions; no SQL, no HTTP, no status code. One verb is one
+//! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
+
+pub mod health;
+pub mod start;
+pub mod timer;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::domain::people::Actor;
+use crate::domain::refusal::Refusal;
+use crate::keys::Keys;
+use crate::store::{Store, StoreError, StoreFault};
+
+/// What every verb works with. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    pub clock: Clock,
+    pub keys: Arc<Keys>,
+    pub settings: Arc<Settings>,
+}
+
+/// Who asks, and from where: an address for staff and devices, nothing for residents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub actor: Actor,
+    pub place: Option<String>,
+}
+
+/// Why a verb was not done. Nothing has changed when one of these is returned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The job's rules say no.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// The database could not do it; the store sees this to run a job again after a collision.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A fault of ours; the words are for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// An error as the world outside may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outside {
+    Refused(Refusal),
+    /// Too much at once; again shortly.
+    Busy,
+    /// The database is away; the words are for the log.
+    Unavailable(String),
+    /// A fault of ours; the words are for the log.
+    Internal(String),
+}
+
+impl Error {
+    /// A fault of ours.
+    pub fn internal(words: impl Into<String>) -> Self {
+        Error::Internal(words.into())
+    }
+
+    /// What this is to whoever asked.
+    pub fn outside(self) -> Outside {
+        match self {
+            Error::Refusal(refusal) => Outside::Refused(refusal),
+            Error::Internal(words) => Outside::Internal(words),
+            Error::Store(StoreError::Busy | StoreError::Collision) => Outside::Busy,
+            Error::Store(StoreError::Unavailable(words)) => Outside::Unavailable(words),
+            Error::Store(StoreError::NotFound) => {
+                Outside::Refused(Refusal::NotFound("记录 the record".to_owned()))
+            }
+            Error::Store(fault @ (StoreError::Duplicate { .. } | StoreError::Stale)) => {
+                Outside::Internal(format!("not met where it can happen: {fault}"))
+            }
+            Error::Store(fault @ (StoreError::Corrupt(_) | StoreError::Panicked | StoreError::Bug(_))) => {
+                Outside::Internal(fault.to_string())
+            }
+        }
+    }
+}
+
+impl StoreFault for Error {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Error::Store(fault) => Some(fault),
+            Error::Refusal(_) | Error::Internal(_) => None,
+        }
+    }
+}
