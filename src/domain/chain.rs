@@ -34,7 +34,7 @@ impl SealKey {
 
     /// The seal of a chain's head: HMAC over the chain's name, its length and its last hash.
     pub fn seal(&self, stream: Stream, stream_id: i64, seq: i64, hash: &Hash) -> Hash {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.bytes).expect("HMAC takes a key of any length");
+        let mut mac = mac(&self.bytes);
         mac.update(b"red-mailbox head v1\0");
         mac.update(stream.as_str().as_bytes());
         mac.update(&[0]);
@@ -98,23 +98,28 @@ pub fn commitment(salt: &[u8], name: &str, body: &str) -> String {
 
 /// A keyed hash that lets equal texts be found without keeping them: HMAC-SHA-256 of `text`.
 pub fn keyed_hash(key: &[u8; 32], text: &str) -> Hash {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    let mut mac = mac(key);
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().into()
 }
 
+/// HMAC-SHA-256 under a key of 32 bytes; RFC 2104 pads a shorter key to the block with zeros.
+pub(super) fn mac(key: &[u8; 32]) -> Hmac<Sha256> {
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    Hmac::new(&block.into())
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
 }
 
 /// The inverse of [`hex`]; None for anything else.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()

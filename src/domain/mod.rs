@@ -14,4 +14,5 @@ pub mod people;
 pub mod refusal;
 pub mod search;
 pub mod setup;
+pub mod ticket;
 pub mod value;

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use chrono::NaiveDate;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac;
 use unicode_normalization::UnicodeNormalization;
 
+use super::chain::mac;
 use super::refusal::Refusal;
 
 /// The shortest running number is written with this many digits (PRODUCT §3).
@@ -124,7 +124,7 @@ pub fn is_slip_serial(text: &str) -> bool {
 ///
 /// The truncation is that of RFC 4226 §5.3, to 8 digits.
 pub fn receipt_code(key: &[u8; 32], number: &str, issue: i64) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    let mut mac = mac(key);
     mac.update(b"red-mailbox receipt v1\0");
     mac.update(number.as_bytes());
     mac.update(&[0]);

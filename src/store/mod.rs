@@ -7,7 +7,11 @@
 pub mod db;
 pub mod events;
 pub mod migrate;
+pub mod outbox;
 pub mod people;
+pub mod queue;
+pub mod receipts;
 pub mod schema;
+pub mod tickets;
 
 pub use db::{Db, Store, StoreError, StoreFault, StoreGauges, StoreSettings};

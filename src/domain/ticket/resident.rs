@@ -1,0 +1,130 @@
+//! What the resident says, and what silence says: supplement, rate, reopen, withdraw, close.
+
+use chrono::TimeDelta;
+
+use super::event::{ClosedBy, TicketEvent};
+use super::{Change, Doing, Status, Ticket, Verb, WaitingFor, text};
+use crate::domain::people::Actor;
+use crate::domain::refusal::Refusal;
+use crate::domain::value::AccountId;
+
+impl Ticket {
+    /// Solved closes it, unsolved starts the next cycle; staff log a call-back they did not handle.
+    pub(super) fn rate(
+        self,
+        solved: bool,
+        satisfaction: Option<u8>,
+        comment: Option<String>,
+        asked_by: Option<AccountId>,
+        main: Option<&Ticket>,
+        doing: &Doing,
+    ) -> Result<Change, Refusal> {
+        if !self.is_legal(Verb::Rate) {
+            return Err(self.illegal(Verb::Rate, doing));
+        }
+        let asked_by = match doing.actor {
+            Actor::Staff(staff) => Some(asked_by.unwrap_or(staff.account)),
+            Actor::Resident | Actor::Kiosk { .. } | Actor::Timer | Actor::System => None,
+        };
+        let handled = [self.resolved_by, self.assignee];
+        if asked_by.is_some() && handled.contains(&asked_by) {
+            return Err(Refusal::NotYours(
+                "回访不能由承办人自己做。请换一位同事回访。 The follow-up call is not made by the person who handled it; ask a colleague."
+                    .to_owned(),
+            ));
+        }
+        if !solved {
+            self.check_within_reopening(doing)?;
+        }
+        let texts = comment.map(|it| (text::COMMENT.to_owned(), it)).into_iter().collect();
+        let (status, cycle) = (self.status, self.cycle);
+        let mut change = Change::of(self, doing);
+        change.push(TicketEvent::Rated { solved, satisfaction, asked_by }, texts);
+        match (status, solved) {
+            (Status::Replied, true) => change.push(TicketEvent::Closed { by: ClosedBy::Rating }, vec![]),
+            (Status::Replied | Status::Closed, false) => {
+                change.push(TicketEvent::Reopened { to: Status::Assigned, cycle: cycle + 1 }, vec![]);
+            }
+            (Status::Merged, false) => change.split_off(main, cycle),
+            _ => {}
+        }
+        Ok(change)
+    }
+
+    /// Reopens: with the same lead in the next cycle, or from `declined` at the beginning.
+    pub(super) fn reopen(self, reason: String, doing: &Doing) -> Result<Change, Refusal> {
+        self.check_within_reopening(doing)?;
+        let to = if self.status == Status::Declined { Status::Received } else { Status::Assigned };
+        let cycle = self.cycle + 1;
+        let mut change = Change::of(self, doing);
+        change.push(TicketEvent::Reopened { to, cycle }, vec![(text::REASON.to_owned(), reason)]);
+        Ok(change)
+    }
+
+    /// A ticket at rest is reopened within M days only (PRODUCT §4).
+    fn check_within_reopening(&self, doing: &Doing) -> Result<(), Refusal> {
+        let days = doing.policy.reopen_within_days;
+        match self.closed_at {
+            Some(closed_at) if doing.now > closed_at + TimeDelta::days(i64::from(days)) => {
+                Err(Refusal::Rule {
+                    slug: "reopening-is-over",
+                    message: format!(
+                        "结案已超过 {days} 天，不能再重新办理。请另提一件，并写上这个编号。 It was closed more than {days} days ago and cannot be reopened; put in a new one and name this number."
+                    ),
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The resident adds something, which ends waiting for the resident by itself.
+    pub(super) fn supplement(self, words: String, doing: &Doing) -> Change {
+        let ends_waiting = self.status == Status::Waiting && self.waiting_for == Some(WaitingFor::Resident);
+        let mut change = Change::of(self, doing);
+        change.push(TicketEvent::Supplemented {}, vec![(text::SUPPLEMENT.to_owned(), words)]);
+        if ends_waiting {
+            change.push(TicketEvent::Resumed {}, vec![]);
+        }
+        change
+    }
+
+    pub(super) fn withdraw(self, reason: Option<String>, doing: &Doing) -> Change {
+        let texts = reason.map(|it| (text::REASON.to_owned(), it)).into_iter().collect();
+        let mut change = Change::of(self, doing);
+        change.push(TicketEvent::Withdrawn {}, texts);
+        change
+    }
+
+    pub(super) fn close_with_reason(self, reason: String, doing: &Doing) -> Change {
+        let mut change = Change::of(self, doing);
+        change
+            .push(TicketEvent::Closed { by: ClosedBy::Supervisor }, vec![(text::REASON.to_owned(), reason)]);
+        change
+    }
+
+    /// What time itself does when `timer_at` has come: silence closes, waiting ends. None when not due.
+    pub fn timer(self, doing: &Doing) -> Option<Change> {
+        let is_due = self.timer_at.is_some_and(|it| it <= doing.now);
+        let event = if is_due && self.status == Status::Replied {
+            TicketEvent::Closed { by: ClosedBy::Silence }
+        } else if is_due && self.status == Status::Waiting {
+            TicketEvent::Resumed {}
+        } else {
+            return None;
+        };
+        let mut change = Change::of(self, doing);
+        change.push(event, vec![]);
+        Some(change)
+    }
+}
+
+impl Change {
+    /// A merged ticket whose resident says "unsolved" goes on by itself in the next cycle, with the unit
+    /// that led; from the beginning where none did.
+    fn split_off(&mut self, main: Option<&Ticket>, cycle: u32) {
+        let Some(main) = main else { return };
+        let unit = self.ticket.unit.or(main.unit);
+        let to = if unit.is_some() { Status::Assigned } else { Status::Received };
+        self.push(TicketEvent::Split { from: main.id, to, cycle: cycle + 1, unit }, vec![]);
+    }
+}
