@@ -21,11 +21,16 @@ const TEMPLATE: &str = "migrated_template";
 const SETTINGS: &str = "-c fsync=on -c shared_buffers=16MB -c max_connections=200 -c deadlock_timeout=50ms \
     -c listen_addresses= -c autovacuum=off -c logging_collector=off";
 
-/// Runs the server until standard input ends, which it does when the test process does, however that ends.
+/// Makes the cluster and runs its server until standard input ends, which it does when the test process does,
+/// however that ends.
 const WATCH: &str = r#"
+"$1/initdb" --username=postgres --auth=trust --encoding=UTF8 --no-locale --no-sync -D "$2/rows" >"$2/log" 2>&1 ||
+    exit 1
 "$1/postgres" -D "$2/rows" -k "$2" $3 >"$2/log" 2>&1 &
 server=$!
 cat >/dev/null
+# The shell had it ignore QUIT, which it heeds only once it has started; until then TERM ends it.
+kill -TERM "$server" 2>/dev/null
 kill -QUIT "$server" 2>/dev/null
 wait "$server"
 rm -rf "$2"
@@ -84,8 +89,7 @@ fn cluster() -> &'static Cluster {
 
 impl Cluster {
     fn url(&self, database: &str) -> String {
-        let host = self.folder.to_str().unwrap().replace('/', "%2F");
-        format!("postgres://postgres@{host}/{database}")
+        url(&self.folder, database)
     }
 
     fn run(&self, sql: &str) {
@@ -99,15 +103,7 @@ fn start() -> Cluster {
     let folder = tempfile::Builder::new().prefix("red-mailbox-pg").tempdir_in("/tmp").unwrap().keep();
     let account = account_for_root(&folder);
 
-    let made = command(&programs.join("initdb"), account)
-        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-D"])
-        .arg(folder.join("rows"))
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-
-    let watcher = command(Path::new("/bin/sh"), account)
+    let mut watcher = command(Path::new("/bin/sh"), account)
         .args(["-c", WATCH, "watch"])
         .args([&programs, &folder])
         .arg(SETTINGS)
@@ -119,26 +115,29 @@ fn start() -> Cluster {
         .process_group(0)
         .spawn()
         .unwrap();
-    let cluster =
-        Cluster { folder, _watcher: watcher, creating: Mutex::new(()), n_databases: AtomicU32::new(0) };
-    wait_until_ready(&cluster);
-    cluster
+    wait_until_ready(&folder, &mut watcher);
+    Cluster { folder, _watcher: watcher, creating: Mutex::new(()), n_databases: AtomicU32::new(0) }
 }
 
-fn wait_until_ready(cluster: &Cluster) {
-    let url = cluster.url("postgres");
-    for _ in 0..600 {
+fn wait_until_ready(folder: &Path, watcher: &mut Child) {
+    let url = url(folder, "postgres");
+    for _ in 0..1200 {
         let is_ready =
             std::thread::scope(|scope| scope.spawn(|| PgConn::establish(&url).is_ok()).join().unwrap());
         if is_ready {
             return;
         }
+        if watcher.try_wait().unwrap().is_some() {
+            break;
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!(
-        "PostgreSQL did not start: {}",
-        fs::read_to_string(cluster.folder.join("log")).unwrap_or_default()
-    );
+    panic!("PostgreSQL did not start: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
+}
+
+fn url(folder: &Path, database: &str) -> String {
+    let host = folder.to_str().unwrap().replace('/', "%2F");
+    format!("postgres://postgres@{host}/{database}")
 }
 
 /// The folder with `initdb` and `postgres`: on the path, or where Debian keeps them.

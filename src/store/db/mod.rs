@@ -142,6 +142,7 @@ pub struct StoreGauges {
 #[derive(Clone)]
 pub struct Store {
     lanes: Arc<Lanes>,
+    door: Arc<Door>,
 }
 
 impl Store {
@@ -156,7 +157,8 @@ impl Store {
             migrate::prepare(settings)?;
             Ok(door)
         })?;
-        Ok(Self { lanes: Arc::new(Lanes::start(&Arc::new(door), settings)?) })
+        let door = Arc::new(door);
+        Ok(Self { lanes: Arc::new(Lanes::start(&door, settings)?), door })
     }
 
     /// Runs `job` in one write transaction and answers after its commit; an `Err` rolls it back.
@@ -264,6 +266,9 @@ impl Store {
                 Err::<(), _>(Undo(None))
             })
             .await;
+        if let Door::Lite(door) = &*self.door {
+            door.look_for_room()?;
+        }
         match outcome {
             Ok(()) | Err(Undo(None)) => Ok(()),
             Err(Undo(Some(fault))) => Err(fault),
