@@ -12,6 +12,7 @@ pub mod people;
 pub mod queue;
 pub mod receipts;
 pub mod schema;
+pub mod setup;
 pub mod tickets;
 
 pub use db::{Db, Store, StoreError, StoreFault, StoreGauges, StoreSettings};

@@ -6,7 +6,8 @@ CREATE TABLE node (
     name TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('district', 'street', 'community', 'grid', 'building', 'place')),
     parent_id BIGINT REFERENCES node (id),
-    path TEXT NOT NULL UNIQUE,
+    -- Compared byte by byte, so that a range of paths is a subtree whatever the locale.
+    path TEXT COLLATE "C" NOT NULL UNIQUE,
     time_zone TEXT NOT NULL,
     version BIGINT NOT NULL,
     retired_at BIGINT

@@ -131,6 +131,19 @@ impl Details {
         Ok(details)
     }
 
+    /// The kind of entry that has these.
+    pub fn kind(&self) -> SetupKind {
+        match self {
+            Details::Unit(_) => SetupKind::Unit,
+            Details::Category(_) => SetupKind::Category,
+            Details::Mailbox(_) => SetupKind::Mailbox,
+            Details::Kiosk(_) => SetupKind::Kiosk,
+            Details::Template(_) => SetupKind::Template,
+            Details::Policy(_) => SetupKind::Policy,
+            Details::Calendar(_) => SetupKind::Calendar,
+        }
+    }
+
     /// The details as a JSON object.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or(Value::Null)

@@ -1,0 +1,111 @@
+//! The set-up in the database: nodes, entries, device tokens, and what is in force at a node.
+
+mod entries;
+mod nodes;
+mod tokens;
+
+pub use entries::{
+    EntryDraft, above, category_height, codes, entries_coded, find_by_code, find_by_code_around, find_entry,
+    find_own, has_installation_wide, in_use_at, insert_entry, list_entries, save_entry, with_descendants,
+};
+pub use nodes::{
+    NodeDraft, find_node, find_node_by_code, insert_node, list_nodes, node_by_path, node_codes, nodes_of,
+    save_node, subtree, subtree_nodes,
+};
+pub use tokens::{TokenHolder, find_token, issue_token, revoke_token, see_token, token_holder};
+
+use super::db::{Db, StoreError};
+use crate::domain::calendar::{CalendarSettings, WorkingCalendar};
+use crate::domain::setup::{Details, Policy, PolicyInForce, SetupKind, SetupState, paths_down_to};
+
+/// Rows one question about a single node may meet; a community has tens of each kind.
+const ROWS_MAX: i64 = 10_000;
+
+/// Which nodes somebody sees: those at and below `below`, and those on the way up from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    below: Vec<String>,
+    above: Vec<String>,
+}
+
+impl Sight {
+    /// The sight of somebody who stands at the nodes with these paths.
+    pub fn from(paths: impl IntoIterator<Item = String>) -> Self {
+        let below: Vec<String> = paths.into_iter().collect();
+        let mut above: Vec<String> = below.iter().flat_map(|it| paths_down_to(it)).collect();
+        above.sort_unstable();
+        above.dedup();
+        Self { below, above }
+    }
+
+    /// Everything.
+    pub fn everywhere() -> Self {
+        Self { below: vec!["/".to_owned()], above: Vec::new() }
+    }
+
+    /// True when the node with `path` is in sight.
+    pub fn sees(&self, path: &str) -> bool {
+        self.below.iter().any(|it| path.starts_with(it)) || self.above.iter().any(|it| it == path)
+    }
+}
+
+/// The ids of the nodes from the top down to the one with `path`.
+///
+/// # Errors
+/// `Corrupt` when it is no path of ours.
+fn ids_of(path: &str) -> Result<Vec<i64>, StoreError> {
+    let ids = path.split('/').filter(|it| !it.is_empty()).map(str::parse);
+    ids.collect::<Result<_, _>>().map_err(|_| corrupt("a node's path"))
+}
+
+/// The bounds of the paths at and below `path`: `/1/4/` to `/1/40`, as `0` follows `/`.
+fn bounds(path: &str) -> (String, String) {
+    (path.to_owned(), format!("{}0", path.strip_suffix('/').unwrap_or(path)))
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("set-up: {what}"))
+}
+
+/// The policy in force at the node with `path`: installation-wide ones first, then from the top down to it.
+///
+/// # Errors
+/// Only those of the database.
+pub fn policy_in_force(db: &mut Db, path: &str) -> Result<PolicyInForce, StoreError> {
+    let entries = in_use_at(db, SetupKind::Policy, path)?;
+    let policies: Vec<Policy> = entries
+        .into_iter()
+        .filter_map(|it| if let Details::Policy(policy) = it.details { Some(policy) } else { None })
+        .collect();
+    Ok(PolicyInForce::of(&policies))
+}
+
+/// The working calendar in force at the node with `path`: the nearest one, or the standard one in the node's
+/// time zone. Of several at one node the last added holds.
+///
+/// # Errors
+/// `NotFound` when there is no such node.
+pub fn calendar_in_force(db: &mut Db, path: &str) -> Result<WorkingCalendar, StoreError> {
+    let nearest = in_use_at(db, SetupKind::Calendar, path)?.pop();
+    let settings = match nearest.map(|it| it.details) {
+        Some(Details::Calendar(settings)) => *settings,
+        Some(_) => return Err(corrupt("a calendar's details")),
+        None => {
+            let zone = node_by_path(db, path)?.time_zone;
+            CalendarSettings { time_zone: zone.name().to_owned(), ..CalendarSettings::default() }
+        }
+    };
+    settings.check().map_err(|_| corrupt("a calendar's settings"))
+}
+
+/// Every node, entry and device token, for comparing with what the events add up to.
+///
+/// # Errors
+/// Only those of the database.
+pub fn state(db: &mut Db) -> Result<SetupState, StoreError> {
+    Ok(SetupState {
+        nodes: nodes::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
+        entries: entries::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
+        tokens: tokens::every(db)?.into_iter().map(|it| (it.kiosk, it)).collect(),
+    })
+}
