@@ -202,6 +202,7 @@ fn fault_words(path: &str, words: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
     use serde::Deserialize;
 
     use super::*;
@@ -273,5 +274,32 @@ mod tests {
         assert!(of_query::<Letter>("text=%ff").is_err());
         assert!(of_query::<Letter>("text=%4").is_err());
         assert!(of_query::<Letter>("text=a&text=b").is_err());
+    }
+
+    async fn received(kind: &str, encoding: Option<&str>, body: &[u8]) -> Result<Letter, Problem> {
+        let mut request = TestRequest::post().insert_header(("Content-Type", kind));
+        if let Some(encoding) = encoding {
+            request = request.insert_header(("Content-Encoding", encoding));
+        }
+        let (request, mut payload) = request.set_payload(body.to_vec()).to_http_parts();
+        Body::from_request(&request, &mut payload).await.expect("never refuses by itself").read()
+    }
+
+    #[actix_web::test]
+    async fn only_json_of_a_bounded_length_is_read() {
+        let body = br#"{"text":"a"}"#;
+        let long = format!(r#"{{"text":"{}"}}"#, "a".repeat(BYTES_MAX));
+
+        for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
+            assert!(received(kind, None, body).await.is_ok(), "{kind}");
+        }
+        for kind in ["text/plain", "application/json; charset=gbk", "application/x-www-form-urlencoded"] {
+            let refused = received(kind, None, body).await.expect_err("refused");
+            assert_eq!(refused.slug(), "unsupported-media-type", "{kind}");
+        }
+        let packed = received("application/json", Some("gzip"), body).await.expect_err("refused");
+        assert_eq!(packed.slug(), "unsupported-media-type");
+        let refused = received("application/json", None, long.as_bytes()).await.expect_err("refused");
+        assert_eq!(refused.slug(), "too-large");
     }
 }

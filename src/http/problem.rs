@@ -32,6 +32,8 @@ pub enum WebFault {
     MediaType { wanted: &'static str },
     /// The body did not arrive in time.
     TooSlow,
+    /// The server cannot do its work; `current` says why.
+    Unready,
     /// The request could not be read; the words say where.
     Malformed(String),
     /// A pre-condition header that could not be read; the words say how to write it.
@@ -129,6 +131,7 @@ fn web_row(fault: &WebFault) -> Row {
         }
         WebFault::NoRoute => Row(404, "not-found", "找不到 Not found"),
         WebFault::Method { .. } => Row(405, "method-not-allowed", "不能用这个方法 Method not allowed"),
+        WebFault::Unready => Row(503, "unready", "不能工作 Not ready"),
         WebFault::TooSlow => Row(408, "too-slow", "传得太慢 Too slow"),
         WebFault::TooLarge { .. } => Row(413, "too-large", "内容太大 Too large"),
         WebFault::MediaType { .. } => {
@@ -325,6 +328,11 @@ impl From<WebFault> for Problem {
                 problem.more.allow = Some(allow);
                 problem
             }
+            WebFault::Unready => {
+                let mut problem = Self::of(row, "有检查没有通过，见 current。 A check failed; see current.");
+                problem.more.retry_after_s = Some(RETRY_UNAVAILABLE_S);
+                problem
+            }
             WebFault::TooSlow => {
                 Self::of(row, "内容没有及时传完，请重试。 The body did not arrive in time; try again.")
             }
@@ -383,6 +391,7 @@ mod tests {
             WebFault::TooLarge { bytes_max: 9 },
             WebFault::MediaType { wanted: "application/json" },
             WebFault::TooSlow,
+            WebFault::Unready,
             WebFault::Malformed("x".into()),
             WebFault::Header { name: "If-Match", message: "x".into() },
         ];

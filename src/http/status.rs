@@ -2,8 +2,10 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
+use super::problem::{MEDIA_TYPE, Problem, ProblemView, WebFault};
 use crate::service::{App, health};
 
 /// The state of the process.
@@ -17,7 +19,6 @@ struct LivezView {
 /// What was looked at, and what was found.
 #[derive(Serialize, ToSchema)]
 struct ReadyzView {
-    /// `ready` or `unready`.
     #[schema(example = "ready")]
     status: &'static str,
     checks: Vec<CheckView>,
@@ -40,20 +41,16 @@ pub(super) async fn livez() -> HttpResponse {
 /// The server can do its work: it can write to its database and has room on its disk.
 #[utoipa::path(get, path = "/readyz", tag = "server", security(()), responses(
     (status = 200, description = "It can", body = ReadyzView),
-    (status = 503, description = "It cannot; `checks` says why", body = ReadyzView),
+    (status = 503, description = "It cannot; `current` says why", body = ProblemView, content_type = MEDIA_TYPE),
 ))]
-pub(super) async fn readyz(app: web::Data<App>) -> HttpResponse {
-    let checks = health::checks(&app).await;
-    let is_ready = checks.iter().all(|it| it.is_ok);
-    let mut builder = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    if !is_ready {
-        builder.insert_header(("Retry-After", "5"));
+pub(super) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem> {
+    let checks: Vec<CheckView> = health::checks(&app)
+        .await
+        .into_iter()
+        .map(|it| CheckView { name: it.name, is_ok: it.is_ok, detail: it.detail })
+        .collect();
+    if checks.iter().all(|it| it.is_ok) {
+        return Ok(super::reply::ok(ReadyzView { status: "ready", checks }));
     }
-    builder.json(ReadyzView {
-        status: if is_ready { "ready" } else { "unready" },
-        checks: checks
-            .into_iter()
-            .map(|it| CheckView { name: it.name, is_ok: it.is_ok, detail: it.detail })
-            .collect(),
-    })
+    Err(Problem::from(WebFault::Unready).with_current(json!({ "checks": checks })))
 }

@@ -1,8 +1,11 @@
 //! The tests from outside: one binary, both databases.
 #![expect(clippy::unwrap_used, reason = "a panic is the report")]
 
+mod app;
 mod architecture;
 mod harness;
 mod migrations;
 mod postgres;
+mod process;
 mod store;
+mod web;
