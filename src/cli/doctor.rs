@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Failure, Outcome, say};
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::keys::Keys;
 use crate::service::health::{self, Check};
@@ -52,6 +53,7 @@ fn checks(settings: &Settings) -> Vec<Check> {
     };
     let mut checks = vec![Check::of("key file", key), Check::of("free space", health::room(settings))];
     checks.extend(health::database(settings));
+    checks.push(health::holidays(Clock::System.now()));
     checks
 }
 

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest, dev, web};
 
 use super::limits::Limits;
 use super::problem::Problem;
+use crate::cidr::Cidr;
 use crate::domain::people::{Actor, Staff};
 use crate::domain::refusal::Refusal;
 use crate::service::{App, Caller, Error};
@@ -30,24 +31,26 @@ impl ClientAddress {
     /// `X-Forwarded-For` is believed only from the proxies of the settings, from its right end, up to
     /// the first address that is no such proxy; what stands left of that, anyone may have written.
     pub fn of(request: &HttpRequest) -> Self {
-        let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.ip().to_canonical());
-        let Some(app) = request.app_data::<web::Data<App>>() else { return Self(peer) };
-        let is_trusted = |address| app.settings.trusted_proxies.iter().any(|it| it.contains(address));
-        if !is_trusted(peer) {
-            return Self(peer);
-        }
+        let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.ip());
+        let trusted = request.app_data::<web::Data<App>>().map(|it| &it.settings.trusted_proxies);
         let headers = request.headers().get_all("x-forwarded-for");
         let values: Vec<&str> = headers.filter_map(|it| it.to_str().ok()).collect();
-        let mut client = peer;
-        for hop in values.iter().rev().flat_map(|it| it.rsplit(',')).take(HOPS_MAX) {
-            let Some(address) = address_of(hop.trim()) else { break };
-            client = address;
-            if !is_trusted(address) {
-                break;
-            }
-        }
-        Self(client)
+        Self(client(peer.to_canonical(), &values, trusted.map_or(&[], Vec::as_slice)))
     }
+}
+
+/// The nearest address that is no trusted proxy, going outwards from the peer.
+fn client(peer: IpAddr, forwarded: &[&str], trusted: &[Cidr]) -> IpAddr {
+    let is_trusted = |address| trusted.iter().any(|it| it.contains(address));
+    let mut client = peer;
+    let mut hops = forwarded.iter().rev().flat_map(|it| it.rsplit(',')).take(HOPS_MAX);
+    while is_trusted(client) {
+        match hops.next().and_then(|it| address_of(it.trim())) {
+            Some(address) => client = address,
+            None => break,
+        }
+    }
+    client
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.
@@ -91,33 +94,39 @@ impl FromRequest for Caller {
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let address = ClientAddress::of(request);
-        let token = bearer(request);
-        let app = request.app_data::<web::Data<App>>().cloned();
-        let limits = request.app_data::<web::Data<Limits>>().cloned();
-        let is_submission = request.method() == Method::POST;
-        Box::pin(async move {
-            let (Some(app), Some(limits)) = (app, limits) else {
-                return Err(Error::Internal("route outside of the application".to_owned()).into());
-            };
-            let actor = match token? {
-                Some(token) => authenticated(&app, &token).await?,
-                None => Actor::Resident,
-            };
-            limits.check(&actor, address.0, is_submission)?;
-            // Residents leave no address in the trail (PRODUCT §6: no personal data).
-            let place = match &actor {
-                Actor::Staff(_) | Actor::Kiosk { .. } => Some(address.0.to_string()),
-                Actor::Resident | Actor::Timer | Actor::System => None,
-            };
-            Ok(Caller { actor, place })
-        })
+        let known = known(request);
+        Box::pin(async move { Ok(known.await?.0) })
     }
 }
 
-/// Whose token this is. Access tokens are JWTs, with two dots; device tokens have none.
+/// Who sent the request, counted against their limit; the session too when it is staff.
+fn known(request: &HttpRequest) -> Extracted<(Caller, Option<String>)> {
+    let address = ClientAddress::of(request);
+    let token = bearer(request);
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let limits = request.app_data::<web::Data<Limits>>().cloned();
+    let is_submission = request.method() == Method::POST;
+    Box::pin(async move {
+        let (Some(app), Some(limits)) = (app, limits) else {
+            return Err(Error::internal("route outside of the application").into());
+        };
+        let (actor, session_id) = match token? {
+            Some(token) => authenticated(&app, &token).await?,
+            None => (Actor::Resident, None),
+        };
+        limits.check(&actor, address.0, is_submission)?;
+        // Residents leave no address in the trail (PRODUCT §6: no personal data).
+        let place = match &actor {
+            Actor::Staff(_) | Actor::Kiosk { .. } => Some(address.0.to_string()),
+            Actor::Resident | Actor::Timer | Actor::System => None,
+        };
+        Ok((Caller { actor, place }, session_id))
+    })
+}
+
+/// Whose token this is, and of which session. Access tokens are JWTs, with two dots; device tokens have none.
 #[expect(clippy::unused_async, reason = "sign-in arrives with its room")]
-async fn authenticated(_app: &App, _token: &str) -> Result<Actor, Error> {
+async fn authenticated(_app: &App, _token: &str) -> Result<(Actor, Option<String>), Error> {
     Err(Refusal::Unauthenticated.into())
 }
 
@@ -126,12 +135,18 @@ async fn authenticated(_app: &App, _token: &str) -> Result<Actor, Error> {
 pub struct StaffCaller {
     caller: Caller,
     staff: Staff,
+    session_id: String,
 }
 
 impl StaffCaller {
     /// Who it is.
     pub fn staff(&self) -> &Staff {
         &self.staff
+    }
+
+    /// The session the access token belongs to.
+    pub fn session_id(&self) -> &str {
+        &self.session_id
     }
 }
 
@@ -147,12 +162,15 @@ impl FromRequest for StaffCaller {
     type Error = Problem;
     type Future = Extracted<Self>;
 
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let caller = Caller::from_request(request, payload);
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let known = known(request);
         Box::pin(async move {
-            let caller = caller.await?;
+            let (caller, session_id) = known.await?;
             match &caller.actor {
-                Actor::Staff(staff) => Ok(Self { staff: staff.clone(), caller }),
+                Actor::Staff(staff) => {
+                    let session_id = session_id.unwrap_or_default();
+                    Ok(Self { staff: staff.clone(), session_id, caller })
+                }
                 Actor::Kiosk { .. } => Err(Refusal::NotYours(
                     "自助终端只能提交和查询。 A kiosk may submit and track, no more.".to_owned(),
                 )
@@ -160,5 +178,31 @@ impl FromRequest for StaffCaller {
                 Actor::Resident | Actor::Timer | Actor::System => Err(Refusal::Unauthenticated.into()),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forged_forwarding_header_is_not_believed() {
+        let trusted: Vec<Cidr> = ["10.0.0.0/8", "127.0.0.1"].into_iter().filter_map(Cidr::parse).collect();
+        for (peer, forwarded, expected) in [
+            // No proxy of ours: whatever it says.
+            ("203.0.113.9", &["198.51.100.1"][..], "203.0.113.9"),
+            // One proxy; what stands left of its own entry was sent by the client.
+            ("10.0.0.1", &["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+            // Two proxies, two headers, a port, a mapped address.
+            ("10.0.0.1", &["198.51.100.1, 203.0.113.9:4711", "10.0.0.2"], "203.0.113.9"),
+            ("127.0.0.1", &["::ffff:203.0.113.9"], "203.0.113.9"),
+            ("127.0.0.1", &["[2001:db8::7]:80"], "2001:db8::7"),
+            // Nothing readable: the proxy itself.
+            ("10.0.0.1", &["unknown"], "10.0.0.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+        ] {
+            let address = client(peer.parse().expect("an address"), forwarded, &trusted);
+            assert_eq!(address.to_string(), expected);
+        }
     }
 }

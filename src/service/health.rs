@@ -3,9 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use chrono::Datelike as _;
+
 use super::App;
 use super::start::StartError;
 use crate::config::Settings;
+use crate::domain::calendar::WorkingCalendar;
+use crate::domain::value::At;
 use crate::store::migrate;
 
 /// A write that takes longer than this is as good as none to whoever waits.
@@ -74,8 +78,9 @@ pub fn database(settings: &Settings) -> Vec<Check> {
         let words = format!("no file {path}\nhint: the first `red-mailbox serve` makes it");
         return vec![Check::of("database", Err(words))];
     }
-    let steps = match steps(settings) {
-        Ok(steps) => steps,
+    let found = steps(settings).and_then(|it| Ok((it, migrate::engine(&settings.database_url)?)));
+    let (steps, engine) = match found {
+        Ok(found) => found,
         Err(error) => return vec![Check::of("database", Err(error.to_string()))],
     };
     let pending: Vec<&str> = steps.iter().filter(|it| !it.1).map(|it| it.0.as_str()).collect();
@@ -84,7 +89,23 @@ pub fn database(settings: &Settings) -> Vec<Check> {
     } else {
         Err(format!("pending: {}\nhint: run `red-mailbox migrate`", pending.join(", ")))
     };
-    vec![Check::of("database", Ok("reachable".to_owned())), Check::of("schema", schema)]
+    vec![Check::of("database", Ok(engine)), Check::of("schema", schema)]
+}
+
+/// Whether the official holidays of this year are shipped, and, said only, those of the next.
+///
+/// They are published in autumn for the year after, so a missing next year is no fault yet.
+pub fn holidays(now: At) -> Check {
+    let calendar = WorkingCalendar::default();
+    let year = now.local_date(calendar.zone()).year();
+    let words = |year| if calendar.is_year_loaded(year) { "loaded" } else { "not loaded" };
+    let detail = format!("{year} {}, {} {}", words(year), year + 1, words(year + 1));
+    let found = if calendar.is_year_loaded(year) {
+        Ok(detail)
+    } else {
+        Err(format!("{detail}\nhint: install a newer version, or confirm the year in the node's calendar"))
+    };
+    Check::of("holidays", found)
 }
 
 /// The store's figures as Prometheus text.

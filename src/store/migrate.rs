@@ -73,6 +73,21 @@ pub fn status(url: &str) -> Result<Vec<Step>, StoreError> {
     })
 }
 
+/// The engine's name and version, for operators. A missing SQLite file is made.
+///
+/// # Errors
+/// Unavailable when the database cannot be reached.
+pub fn engine(url: &str) -> Result<String, StoreError> {
+    off_runtime(|| {
+        let mut db = connect_bare(url)?;
+        let (name, sql) = match db {
+            Db::Lite(_) => ("SQLite", "SELECT sqlite_version() AS name"),
+            Db::Pg(_) => ("PostgreSQL", "SELECT current_setting('server_version') AS name"),
+        };
+        Ok(format!("{name} {}", one_name(&mut db, sql)?))
+    })
+}
+
 /// Takes every migration back, newest first. All rows are lost: for tests and developers.
 ///
 /// # Errors

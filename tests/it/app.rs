@@ -148,14 +148,14 @@ impl Request {
     /// Sends it on a connection of its own. Blocks; race several with `std::thread::scope`.
     #[track_caller]
     pub(crate) fn send(&self) -> Answer {
-        let mut head = format!("{}\r\n", self.line);
+        let mut head = format!("{}\r\n", self.line).into_bytes();
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
-        head.push_str(&format!("Content-Length: {}\r\nConnection: close\r\n\r\n", self.body.len()));
+        write!(head, "Content-Length: {}\r\nConnection: close\r\n\r\n", self.body.len()).unwrap();
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&head).unwrap();
         // A server that refuses by the headers may close before it has read the body.
         let sent = stream.write_all(&self.body);
         let mut bytes = Vec::new();

@@ -28,14 +28,22 @@ struct Serving {
 
 fn serve(folder: &Path) -> Serving {
     let mut child = command(folder, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap());
-    loop {
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut serving = Serving { child, log, address: String::new() };
+    while serving.address.is_empty() {
         let mut line = String::new();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it listened");
-        if let Some((_, rest)) = line.split_once("http://") {
-            let address = rest.split_whitespace().next().unwrap().to_owned();
-            return Serving { child, log, address };
-        }
+        assert_ne!(serving.log.read_line(&mut line).unwrap(), 0, "it ended before it listened");
+        let address = line.split_once("http://").and_then(|it| it.1.split_whitespace().next());
+        address.unwrap_or_default().clone_into(&mut serving.address);
+    }
+    serving
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Both are harmless when it has ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

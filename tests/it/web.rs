@@ -37,6 +37,14 @@ fn a_wrong_method_is_told_the_right_ones() {
         check(&answer, 405, "method-not-allowed");
         assert_eq!(answer.header("allow"), "GET, HEAD");
     }
+    let with_much = [
+        app.post("/livez", &json!({})),
+        app.patch("/livez", &json!({})).if_match(1),
+        app.delete("/livez").bearer("token").text("text/plain", "no body is read"),
+    ];
+    for request in with_much {
+        check(&request.send(), 405, "method-not-allowed");
+    }
 }
 
 #[test]
@@ -79,6 +87,7 @@ fn a_plain_request_id_is_kept_and_another_is_replaced() {
 #[test]
 fn readyz_turns_red_when_the_database_is_gone_and_green_when_it_is_back() {
     let app = server();
+    assert_eq!(app.app.settings.database_url, app.store.settings.database_url);
     let (there, away) = (app.store.file(), app.store.file().with_extension("away"));
     app.get("/readyz").send().expect(200);
 
