@@ -15,9 +15,6 @@ use super::link::Purpose;
 /// Earlier versions can lose commits in WAL mode with several connections (the WAL-reset race).
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
-/// Room that must be left on the disk: the log grows to 4 MiB before it is written back, and then both exist.
-const FREE_BYTES_MIN: u64 = 8 * 1024 * 1024;
-
 /// Which file is open: device and inode.
 pub(super) type FileId = (u64, u64);
 
@@ -89,16 +86,6 @@ impl LiteDoor {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(conn)
-    }
-
-    /// Refuses when the disk is nearly full: a write that is taken back would not notice.
-    pub(super) fn look_for_room(&self) -> Result<(), StoreError> {
-        let disk = rustix::fs::statvfs(&self.path)
-            .map_err(|error| unusable(&format!("{}: {error}", self.path.display())))?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < FREE_BYTES_MIN {
-            return Err(unusable("the disk is nearly full"));
-        }
-        Ok(())
     }
 
     /// The file at the path now.

@@ -142,7 +142,6 @@ pub struct StoreGauges {
 #[derive(Clone)]
 pub struct Store {
     lanes: Arc<Lanes>,
-    door: Arc<Door>,
 }
 
 impl Store {
@@ -157,8 +156,7 @@ impl Store {
             migrate::prepare(settings)?;
             Ok(door)
         })?;
-        let door = Arc::new(door);
-        Ok(Self { lanes: Arc::new(Lanes::start(&door, settings)?), door })
+        Ok(Self { lanes: Arc::new(Lanes::start(&Arc::new(door), settings)?) })
     }
 
     /// Runs `job` in one write transaction and answers after its commit; an `Err` rolls it back.
@@ -242,7 +240,8 @@ impl Store {
         self.ask_blocking(Lane::Read, job)
     }
 
-    /// Tries a real write and takes it back: fails when the database is gone, locked, full or read-only.
+    /// Tries a real write and takes it back: fails when the database is gone, locked or read-only. A full
+    /// disk shows only when a commit reaches it, so free space is asked for elsewhere.
     ///
     /// # Errors
     /// Unavailable or Busy, as a write would now.
@@ -266,9 +265,6 @@ impl Store {
                 Err::<(), _>(Undo(None))
             })
             .await;
-        if let Door::Lite(door) = &*self.door {
-            door.look_for_room()?;
-        }
         match outcome {
             Ok(()) | Err(Undo(None)) => Ok(()),
             Err(Undo(Some(fault))) => Err(fault),
