@@ -127,4 +127,59 @@ mod tests {
         }
         assert_eq!(json["openapi"], "3.1.0");
     }
+
+    #[derive(serde::Deserialize, utoipa::ToSchema)]
+    #[serde(deny_unknown_fields)]
+    struct AssignBody {
+        #[expect(dead_code, reason = "only described")]
+        unit: String,
+    }
+
+    #[derive(serde::Deserialize, utoipa::IntoParams)]
+    #[serde(deny_unknown_fields)]
+    struct AssignQuery {
+        #[expect(dead_code, reason = "only described")]
+        node: Option<String>,
+    }
+
+    /// Gives a ticket to a unit.
+    #[utoipa::path(post, path = "/api/v1/sample/{number}/assign", tag = "tickets",
+        params(("number" = String, Path), ("If-Match" = String, Header), AssignQuery),
+        request_body = AssignBody, responses((status = 200, body = String)))]
+    #[expect(dead_code, unused_variables, clippy::unused_async, reason = "only described")]
+    async fn assign(
+        app: actix_web::web::Data<crate::service::App>,
+        caller: crate::http::StaffCaller,
+        number: actix_web::web::Path<String>,
+        query: crate::http::Query<AssignQuery>,
+        version: crate::http::IfMatch,
+        body: crate::http::Body<AssignBody>,
+    ) -> Result<actix_web::HttpResponse, crate::http::Problem> {
+        Ok(crate::http::reply::ok_at(7, "assigned"))
+    }
+
+    #[test]
+    fn a_route_documents_the_problems_of_what_it_takes() {
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths(assign))]
+        struct Sample;
+        let mut sample = Sample::openapi();
+        let item = sample.paths.paths.values_mut().next().expect("a path");
+        let operation = operations(item).next().expect("an operation");
+
+        add_problems("/api/v1/sample", operation);
+
+        let statuses: Vec<&str> = operation.responses.responses.keys().map(String::as_str).collect();
+        assert_eq!(statuses.join(" "), "200 400 401 403 404 408 409 412 413 415 422 428 429 500 503");
+        let names: Vec<&str> = operation
+            .parameters
+            .iter()
+            .flatten()
+            .map(|it| match it {
+                RefOr::T(parameter) => parameter.name.as_str(),
+                RefOr::Ref(_) => "",
+            })
+            .collect();
+        assert_eq!(names, ["number", "If-Match", "node"]);
+    }
 }
