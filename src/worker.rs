@@ -22,11 +22,11 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             _instant = beat.tick() => {}
         }
         match timer::tick(&app, app.clock.now()).await {
-            Ok(()) if is_failing => {
+            Ok(_done) if is_failing => {
                 tracing::info!("timers run again");
                 is_failing = false;
             }
-            Ok(()) => {}
+            Ok(_done) => {}
             // One line when it starts to fail, not one a second.
             Err(error) if !is_failing => {
                 tracing::error!("could not run timers: {error}");

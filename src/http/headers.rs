@@ -41,6 +41,14 @@ impl IfMatch {
         self.0?.ok_or_else(|| Refusal::PreconditionRequired.into())
     }
 
+    /// The same where the service says in which order things are refused.
+    ///
+    /// # Errors
+    /// 400 when it is no single version of ours.
+    pub fn read(self) -> Result<Option<i64>, Problem> {
+        self.0
+    }
+
     fn of(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
         let Some(text) = single(headers, "If-Match")? else { return Ok(None) };
         let digits = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'));

@@ -5,6 +5,7 @@
 //! them after it is settled who asks. Errors become answers in `problem` only. Nothing here names the store.
 
 pub mod actor;
+pub mod api;
 pub mod body;
 mod docs;
 mod form;
@@ -58,6 +59,46 @@ routes! {
     GET "/openapi.json" => docs::openapi_json;
     GET "/docs" => docs::without_slash;
     GET "/docs/{file:.*}" => docs::page;
+
+    // Tickets.
+    POST "/api/v1/tickets" => api::tickets::submit;
+    GET "/api/v1/tickets" => api::tickets::list;
+    GET "/api/v1/tickets/{number}" => api::tickets::read;
+    PATCH "/api/v1/tickets/{number}" => api::tickets::amend;
+    GET "/api/v1/tickets/{number}/events" => api::tickets::events;
+    POST "/api/v1/tickets/{number}/accept" => api::actions::accept;
+    POST "/api/v1/tickets/{number}/decline" => api::actions::decline;
+    POST "/api/v1/tickets/{number}/assign" => api::actions::assign;
+    POST "/api/v1/tickets/{number}/return" => api::actions::return_to_triage;
+    POST "/api/v1/tickets/{number}/acknowledge" => api::actions::acknowledge;
+    POST "/api/v1/tickets/{number}/contact" => api::actions::contact;
+    POST "/api/v1/tickets/{number}/wait" => api::actions::wait;
+    POST "/api/v1/tickets/{number}/resume" => api::actions::resume;
+    POST "/api/v1/tickets/{number}/resolve" => api::actions::resolve;
+    POST "/api/v1/tickets/{number}/send-back" => api::actions::send_back;
+    POST "/api/v1/tickets/{number}/reply" => api::actions::reply;
+    POST "/api/v1/tickets/{number}/close" => api::actions::close;
+    POST "/api/v1/tickets/{number}/reopen" => api::actions::reopen;
+    POST "/api/v1/tickets/{number}/merge" => api::actions::merge;
+    POST "/api/v1/tickets/{number}/split" => api::actions::split;
+    POST "/api/v1/tickets/{number}/withdraw" => api::actions::withdraw;
+    POST "/api/v1/tickets/{number}/rate" => api::actions::rate;
+    POST "/api/v1/tickets/{number}/note" => api::actions::note;
+    POST "/api/v1/tickets/{number}/supplement" => api::actions::supplement;
+    POST "/api/v1/tickets/{number}/escalate" => api::actions::escalate;
+    POST "/api/v1/tickets/{number}/urge" => api::actions::urge;
+    POST "/api/v1/tickets/{number}/publish" => api::actions::publish;
+    POST "/api/v1/tickets/{number}/unpublish" => api::actions::unpublish;
+    POST "/api/v1/tickets/{number}/reissue-receipt" => api::actions::reissue_receipt;
+    POST "/api/v1/tickets/{number}/contact-views" => api::actions::contact_views;
+    POST "/api/v1/tickets/{number}/replies/{id}/approve" => api::actions::approve_reply;
+    POST "/api/v1/tickets/{number}/replies/{id}/reject" => api::actions::reject_reply;
+    POST "/api/v1/tickets/{number}/replies/{id}/retry" => api::actions::retry_reply;
+    POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
+    POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
+
+    // Figures.
+    GET "/api/v1/stats/summary" => api::statistics::summary;
 }
 
 /// The methods of each path, for the test that compares them with the document.

@@ -3,7 +3,14 @@
 //! Rules of this floor: it knows order and transactions; no SQL, no HTTP, no status code. One verb is one
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
+pub mod circumstances;
+pub mod desk;
+pub mod files;
 pub mod health;
+pub mod intake;
+pub mod orders;
+pub mod queue;
+pub mod receipts;
 pub mod start;
 pub mod timer;
 
@@ -13,8 +20,9 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::people::Actor;
 use crate::domain::refusal::Refusal;
+use crate::domain::ticket::Ticket;
 use crate::keys::Keys;
-use crate::store::{Store, StoreError, StoreFault};
+use crate::store::{Db, Store, StoreError, StoreFault};
 
 /// What every verb works with. Cheap to clone.
 #[derive(Clone)]
@@ -91,4 +99,14 @@ impl StoreFault for Error {
             Error::Refusal(_) | Error::Internal(_) => None,
         }
     }
+}
+
+/// True when `actor` may know that `ticket` exists.
+///
+/// # Errors
+/// Only those of the database.
+fn caller_sees_number(db: &mut Db, actor: &Actor, ticket: &Ticket) -> Result<bool, Error> {
+    let Some(staff) = actor.staff() else { return Ok(*actor == Actor::System) };
+    let surroundings = circumstances::Circumstances::of(db, ticket)?;
+    Ok(ticket.is_seen_by(staff, &surroundings.place))
 }

@@ -1,7 +1,10 @@
 //! Accounts and the roles they hold.
 
 pub mod attempts;
+mod lookup;
 pub mod sessions;
+
+pub use lookup::{find_active, find_active_with_unit, usernames};
 
 use std::collections::HashMap;
 

@@ -1,0 +1,348 @@
+//! What each reader sees of a ticket: one view for staff, one for the resident, field by field.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::chain::hex;
+use crate::domain::event::Recorded;
+use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
+use crate::domain::ticket::{
+    Channel, Delivery, Kind, Outcome, Priority, Source, Status, Verb, WaitingFor, text,
+};
+use crate::domain::value::At;
+use crate::service::files::{ContactShown, TicketFile};
+
+/// A ticket for staff.
+#[expect(clippy::struct_excessive_bools, reason = "the fields of the contract")]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Ticket)]
+pub struct TicketView {
+    number: String,
+    community: String,
+    status: Status,
+    cycle: u32,
+    kind: Kind,
+    subject: Option<String>,
+    description: Option<String>,
+    category: Option<String>,
+    priority: Option<Priority>,
+    source: Source,
+    location: Location,
+    /// Masked; null for readers who may not see it.
+    contact: Option<ContactView>,
+    #[serde(rename = "for")]
+    on_behalf_of: Option<OnBehalfOf>,
+    unit: Option<String>,
+    assignee: Option<String>,
+    supporting: Vec<String>,
+    answerable: String,
+    about_unit: Option<String>,
+    designated: bool,
+    sealed: bool,
+    suspected_emergency: bool,
+    handling_node: String,
+    may_publish: bool,
+    published: bool,
+    attachments_expected: u32,
+    n_urges: u32,
+    waiting_for: Option<WaitingFor>,
+    outcome: Option<Outcome>,
+    result: Option<String>,
+    received_at: String,
+    registered_at: String,
+    accepted_at: Option<String>,
+    assigned_at: Option<String>,
+    acknowledged_at: Option<String>,
+    resolved_at: Option<String>,
+    replied_at: Option<String>,
+    closed_at: Option<String>,
+    updated_at: String,
+    version: i64,
+    /// SLA clocks; none are kept yet.
+    clocks: Vec<serde_json::Value>,
+    /// What the reader may do now.
+    actions: Vec<Verb>,
+    rating: Option<RatingView>,
+    merged_into: Option<String>,
+    /// Requests for more time; none are kept yet.
+    extensions: Vec<serde_json::Value>,
+    replies: Vec<ReplyView>,
+    notes: Vec<String>,
+    supplements: Vec<String>,
+}
+
+/// A ticket for the holder of its receipt: no assignee, notes, contact or staff names.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ResidentTicket)]
+pub struct ResidentView {
+    number: String,
+    status: Status,
+    cycle: u32,
+    kind: Kind,
+    subject: Option<String>,
+    description: Option<String>,
+    category: Option<String>,
+    location: Location,
+    /// Code of the unit that has it now.
+    unit: Option<String>,
+    outcome: Option<Outcome>,
+    received_at: String,
+    resolved_at: Option<String>,
+    replied_at: Option<String>,
+    closed_at: Option<String>,
+    version: i64,
+    clocks: Vec<serde_json::Value>,
+    actions: Vec<Verb>,
+    rating: Option<RatingView>,
+    replies: Vec<ReplyView>,
+    supplements: Vec<String>,
+}
+
+/// The latest rating.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Rating)]
+pub struct RatingView {
+    solved: bool,
+    /// 1 to 5.
+    satisfaction: Option<u8>,
+    comment: Option<String>,
+    cycle: u32,
+}
+
+/// A reply and how far it got.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reply)]
+pub struct ReplyView {
+    id: u32,
+    channel: Channel,
+    text: Option<String>,
+    delivery: Delivery,
+    at: String,
+}
+
+/// Who to answer, masked for staff, whole after `contact-views`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContactView {
+    name: Option<String>,
+    phone: Option<String>,
+    email: Option<String>,
+    address: Option<String>,
+    channel: Option<Channel>,
+}
+
+impl ContactView {
+    /// The whole contact.
+    pub fn full(contact: Contact) -> Self {
+        Self {
+            name: contact.name,
+            phone: contact.phone,
+            email: contact.email,
+            address: contact.address,
+            channel: contact.channel,
+        }
+    }
+
+    /// 138****1234: enough to tell two residents apart, too little to call one.
+    fn masked(contact: Contact) -> Self {
+        Self {
+            name: contact.name.map(|it| keep_ends(&it, 1, 0)),
+            phone: contact
+                .phone
+                .map(|it| if it.len() >= 11 { keep_ends(&it, 3, 4) } else { keep_ends(&it, 1, 2) }),
+            email: contact.email.map(|it| match it.split_once('@') {
+                Some((local, domain)) => format!("{}@{}", keep_ends(local, 1, 0), keep_ends(domain, 1, 0)),
+                None => "****".to_owned(),
+            }),
+            address: contact.address.map(|_| "****".to_owned()),
+            channel: contact.channel,
+        }
+    }
+}
+
+/// The first and last characters around four stars, whatever the length between.
+fn keep_ends(text: &str, n_first: usize, n_last: usize) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= n_first + n_last {
+        return "****".to_owned();
+    }
+    let first: String = chars[..n_first].iter().collect();
+    let last: String = chars[chars.len() - n_last..].iter().collect();
+    format!("{first}****{last}")
+}
+
+fn time(at: Option<At>) -> Option<String> {
+    at.map(At::to_rfc3339)
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+/// The view that the file's reader may see, as JSON.
+pub fn view_of(file: &TicketFile) -> serde_json::Value {
+    let view = if file.is_residents {
+        serde_json::to_value(ResidentView::of(file))
+    } else {
+        serde_json::to_value(TicketView::of(file))
+    };
+    view.unwrap_or_default()
+}
+
+impl TicketView {
+    /// What staff see.
+    pub fn of(file: &TicketFile) -> Self {
+        let it = &file.ticket;
+        Self {
+            number: it.number.clone(),
+            community: file.community.clone(),
+            status: it.status,
+            cycle: it.cycle,
+            kind: it.kind,
+            subject: owned(file.text(text::SUBJECT)),
+            description: owned(file.text(text::DESCRIPTION)),
+            category: owned(file.code(it.category)),
+            priority: it.priority,
+            source: it.source,
+            location: file.location(),
+            contact: match file.contact_shown {
+                ContactShown::Masked => Some(ContactView::masked(file.full_contact())),
+                ContactShown::Nothing => None,
+            },
+            on_behalf_of: match file.contact_shown {
+                ContactShown::Masked => file.on_behalf_of(),
+                ContactShown::Nothing => None,
+            },
+            unit: owned(file.code(it.unit)),
+            assignee: owned(file.username(it.assignee)),
+            supporting: it.supporting.iter().filter_map(|id| owned(file.code(Some(*id)))).collect(),
+            answerable: file.answerable.clone(),
+            about_unit: owned(file.code(it.about_unit)),
+            designated: it.designated,
+            sealed: it.sealed,
+            suspected_emergency: it.suspected_emergency,
+            handling_node: file.handling_node.clone(),
+            may_publish: it.may_publish,
+            published: it.published,
+            attachments_expected: it.attachments_expected,
+            n_urges: it.n_urges,
+            waiting_for: it.waiting_for,
+            outcome: it.outcome,
+            result: it.resolved_at.and_then(|_| owned(file.text(text::RESULT))),
+            received_at: it.received_at.to_rfc3339(),
+            registered_at: it.registered_at.to_rfc3339(),
+            accepted_at: time(it.accepted_at),
+            assigned_at: time(it.assigned_at),
+            acknowledged_at: time(it.acknowledged_at),
+            resolved_at: time(it.resolved_at),
+            replied_at: time(it.replied_at),
+            closed_at: time(it.closed_at),
+            updated_at: it.updated_at.to_rfc3339(),
+            version: it.version,
+            clocks: Vec::new(),
+            actions: file.actions.clone(),
+            rating: rating(file),
+            merged_into: file.merged_into.clone(),
+            extensions: Vec::new(),
+            replies: it.replies.iter().map(|reply| ReplyView::of(file, reply)).collect(),
+            notes: file.texts(text::NOTE).map(str::to_owned).collect(),
+            supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl ResidentView {
+    fn of(file: &TicketFile) -> Self {
+        let it = &file.ticket;
+        // What waits for approval, was rejected or never went out is not the resident's to read.
+        let replies = it
+            .replies
+            .iter()
+            .filter(|it| !matches!(it.delivery, Delivery::AwaitingApproval | Delivery::Failed));
+        Self {
+            number: it.number.clone(),
+            status: it.status,
+            cycle: it.cycle,
+            kind: it.kind,
+            subject: owned(file.text(text::SUBJECT)),
+            description: owned(file.text(text::DESCRIPTION)),
+            category: owned(file.code(it.category)),
+            location: file.location(),
+            unit: owned(file.code(it.unit)),
+            outcome: it.outcome,
+            received_at: it.received_at.to_rfc3339(),
+            resolved_at: time(it.resolved_at),
+            replied_at: time(it.replied_at),
+            closed_at: time(it.closed_at),
+            version: it.version,
+            clocks: Vec::new(),
+            actions: file.actions.clone(),
+            rating: rating(file),
+            replies: replies.map(|reply| ReplyView::of(file, reply)).collect(),
+            supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
+        }
+    }
+}
+
+fn rating(file: &TicketFile) -> Option<RatingView> {
+    file.ticket.rating.map(|it| RatingView {
+        solved: it.solved,
+        satisfaction: it.satisfaction,
+        comment: owned(file.text(text::COMMENT)),
+        cycle: it.cycle,
+    })
+}
+
+impl ReplyView {
+    fn of(file: &TicketFile, reply: &crate::domain::ticket::Reply) -> Self {
+        Self {
+            id: reply.id,
+            channel: reply.channel,
+            text: owned(file.text(&text::reply(reply.id))),
+            delivery: reply.delivery,
+            at: reply.settled_at.unwrap_or(reply.written_at).to_rfc3339(),
+        }
+    }
+}
+
+/// An event of a trail.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventView {
+    seq: i64,
+    #[serde(rename = "type")]
+    kind: String,
+    at: String,
+    actor: EventActorView,
+    /// A staff member's network address, or a resident's way in.
+    place: Option<String>,
+    /// Without texts: a commitment stands for each.
+    #[schema(value_type = Object)]
+    data: serde_json::Value,
+    prev_hash: String,
+    hash: String,
+}
+
+/// Who did it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventActor)]
+pub struct EventActorView {
+    /// user, resident, kiosk, timer or system.
+    kind: String,
+    name: Option<String>,
+}
+
+impl EventView {
+    /// An event as it is stored, its data as JSON.
+    pub fn of(it: Recorded) -> Self {
+        Self {
+            seq: it.seq,
+            kind: it.kind,
+            at: it.at.to_rfc3339(),
+            actor: EventActorView { kind: it.actor_kind, name: it.actor_name },
+            place: it.place,
+            data: serde_json::from_str(&it.data).unwrap_or_default(),
+            prev_hash: hex(&it.prev_hash),
+            hash: hex(&it.hash),
+        }
+    }
+}

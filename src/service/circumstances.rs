@@ -1,0 +1,98 @@
+//! What surrounds a ticket when something is done with it: its place in the tree and the rules in force there.
+
+use super::{App, Caller, Error};
+use crate::domain::calendar::WorkingCalendar;
+use crate::domain::refusal::Refusal;
+use crate::domain::setup::{Node, PolicyInForce};
+use crate::domain::ticket::{Change, Doing, Place, Ticket, text};
+use crate::domain::value::{At, NodeId};
+use crate::domain::{chain, ticket::intake::Contact};
+use crate::store::{Db, outbox, queue, setup, tickets};
+
+/// A ticket's surroundings, read in the transaction that decides.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    pub owner: Node,
+    pub handling: Node,
+    pub place: Place,
+    pub policy: PolicyInForce,
+    pub calendar: WorkingCalendar,
+}
+
+impl Circumstances {
+    /// Reads the nodes of a ticket and what is in force at its owner.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub fn load(db: &mut Db, owner: NodeId, handling: NodeId) -> Result<Self, Error> {
+        let owner_node = setup::find_node(db, owner)?;
+        let handling_node =
+            if handling == owner { owner_node.clone() } else { setup::find_node(db, handling)? };
+        Ok(Self {
+            policy: setup::policy_in_force(db, &owner_node.path)?,
+            calendar: setup::calendar_in_force(db, &owner_node.path)?,
+            place: Place { owner_path: owner_node.path.clone(), handling_path: handling_node.path.clone() },
+            owner: owner_node,
+            handling: handling_node,
+        })
+    }
+
+    /// The surroundings of `ticket`.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub fn of(db: &mut Db, ticket: &Ticket) -> Result<Self, Error> {
+        Self::load(db, ticket.node, ticket.handling_node)
+    }
+
+    /// `caller` doing something at `now`, here.
+    pub fn doing<'a>(&'a self, caller: &'a Caller, now: At) -> Doing<'a> {
+        Doing {
+            actor: &caller.actor,
+            from: caller.place.as_deref(),
+            now,
+            place: &self.place,
+            policy: &self.policy,
+            calendar: &self.calendar,
+            zone: self.owner.time_zone,
+        }
+    }
+}
+
+/// Saves a change with all that hangs on it: events, search words, phone index, messages to send.
+///
+/// # Errors
+/// `Stale` as a refusal when somebody saved the ticket meanwhile.
+pub fn keep(db: &mut Db, app: &App, change: &Change) -> Result<(), Error> {
+    let ticket = change.ticket();
+    tickets::save(db, &app.keys.seal, change).map_err(|error| match error {
+        crate::store::StoreError::Stale => Error::from(Refusal::Stale { version: ticket.version }),
+        other => Error::from(other),
+    })?;
+    if change.changes_words() {
+        let names = [text::SUBJECT, text::DESCRIPTION, text::LOCATION];
+        let texts = tickets::list_texts(db, &[ticket.id], &names)?;
+        // Later texts stand for earlier ones of the same name.
+        let latest: Vec<&str> = names
+            .iter()
+            .filter_map(|name| texts.iter().rev().find(|it| it.name == *name))
+            .map(|it| it.body.as_str())
+            .collect();
+        queue::index_words(db, ticket, &latest)?;
+    }
+    if let Some(contact) = change.contact() {
+        let phone = serde_json::from_str::<Contact>(contact).ok().and_then(|it| it.phone);
+        let hmac = phone.map(|it| chain::keyed_hash(&app.keys.phone, &it));
+        tickets::index_phone(db, ticket.id, hmac.as_ref().map(<[u8; 32]>::as_slice))?;
+    }
+    for reply in change.to_send() {
+        let message_id = format!(
+            "{}.{}@{}",
+            ticket.number.to_lowercase(),
+            reply.id,
+            app.settings.mail_from.rsplit('@').next().unwrap_or("localhost")
+        );
+        outbox::queue(db, ticket.id, reply.id, reply.channel.as_str(), &message_id, change.at())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! A ticket's file: the ticket with its texts and what its ids are called, read in a few queries for many.
+
+use std::collections::HashMap;
+
+use super::{Caller, Error};
+use crate::domain::people::{Actor, Permission};
+use crate::domain::setup::Node;
+use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
+use crate::domain::ticket::{Place, Ticket, Verb, text};
+use crate::domain::value::{AccountId, NodeId, SetupId, TicketId};
+use crate::store::tickets::{By, TicketText};
+use crate::store::{Db, people, setup, tickets};
+
+/// How much of a contact a reader is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactShown {
+    Masked,
+    Nothing,
+}
+
+/// Everything a view of a ticket may need; each view takes what its reader may see.
+#[derive(Debug, Clone)]
+pub struct TicketFile {
+    pub ticket: Ticket,
+    pub community: String,
+    pub handling_node: String,
+    /// Code of the unit that answers for it, or of the receiving node.
+    pub answerable: String,
+    pub merged_into: Option<String>,
+    pub actions: Vec<Verb>,
+    pub contact_shown: ContactShown,
+    /// True when the reader holds the receipt and is no staff.
+    pub is_residents: bool,
+    texts: Vec<TicketText>,
+    codes: HashMap<SetupId, String>,
+    usernames: HashMap<AccountId, String>,
+}
+
+impl TicketFile {
+    /// The latest text of `name`.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.texts.iter().rev().find(|it| it.name == name).map(|it| it.body.as_str())
+    }
+
+    /// All texts of `name`, oldest first.
+    pub fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.texts.iter().filter(move |it| it.name == name).map(|it| it.body.as_str())
+    }
+
+    /// The code of a unit, category or mailbox.
+    pub fn code(&self, id: Option<SetupId>) -> Option<&str> {
+        id.and_then(|it| self.codes.get(&it)).map(String::as_str)
+    }
+
+    /// The username of a staff member.
+    pub fn username(&self, id: Option<AccountId>) -> Option<&str> {
+        id.and_then(|it| self.usernames.get(&it)).map(String::as_str)
+    }
+
+    /// The location with its building.
+    pub fn location(&self) -> Location {
+        let beside: Location = self.json(text::LOCATION);
+        Location { building: self.ticket.building.clone(), ..beside }
+    }
+
+    /// The contact as it was given, with the channel; only for who may see it.
+    pub fn full_contact(&self) -> Contact {
+        Contact { channel: Some(self.ticket.channel), ..self.json(text::CONTACT) }
+    }
+
+    /// Whom it was put in for.
+    pub fn on_behalf_of(&self) -> Option<OnBehalfOf> {
+        self.text(text::FOR).and_then(|it| serde_json::from_str(it).ok())
+    }
+
+    fn json<T: serde::de::DeserializeOwned + Default>(&self, name: &str) -> T {
+        self.text(name).and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default()
+    }
+}
+
+/// The file of one ticket.
+///
+/// # Errors
+/// Only those of the database.
+pub fn of(db: &mut Db, ticket: Ticket, caller: &Caller) -> Result<TicketFile, Error> {
+    let mut files = of_many(db, vec![ticket], caller, &[])?;
+    files.pop().ok_or_else(|| Error::internal("a ticket's file vanished"))
+}
+
+/// The files of a page of tickets, in their order, with the texts a list shows.
+///
+/// # Errors
+/// Only those of the database.
+pub fn of_page(db: &mut Db, page: Vec<Ticket>, caller: &Caller) -> Result<Vec<TicketFile>, Error> {
+    of_many(db, page, caller, &[text::SUBJECT, text::DESCRIPTION, text::LOCATION, text::CONTACT])
+}
+
+fn of_many(
+    db: &mut Db,
+    tickets: Vec<Ticket>,
+    caller: &Caller,
+    names: &[&str],
+) -> Result<Vec<TicketFile>, Error> {
+    let ids: Vec<TicketId> = tickets.iter().map(|it| it.id).collect();
+    let mut texts_of: HashMap<TicketId, Vec<TicketText>> = HashMap::new();
+    for text in tickets::list_texts(db, &ids, names)? {
+        texts_of.entry(text.ticket).or_default().push(text);
+    }
+    let nodes = nodes_of(db, &tickets)?;
+    let codes = codes_of(db, &tickets)?;
+    let usernames = usernames_of(db, &tickets)?;
+
+    let mut files = Vec::with_capacity(tickets.len());
+    for ticket in tickets {
+        let (owner, handling) = (node(&nodes, ticket.node)?, node(&nodes, ticket.handling_node)?);
+        let place = Place { owner_path: owner.path.clone(), handling_path: handling.path.clone() };
+        let merged_into = match ticket.merged_into {
+            Some(main) => tickets::find(db, By::Id(main))?.map(|it| it.number),
+            None => None,
+        };
+        files.push(TicketFile {
+            community: owner.code.clone(),
+            handling_node: handling.code.clone(),
+            answerable: ticket
+                .answerable_unit
+                .and_then(|it| codes.get(&it).cloned())
+                .unwrap_or_else(|| owner.code.clone()),
+            merged_into,
+            actions: ticket.actions(&caller.actor, &place),
+            contact_shown: contact_shown(&ticket, caller, &place),
+            is_residents: !matches!(caller.actor, Actor::Staff(_) | Actor::System),
+            texts: texts_of.remove(&ticket.id).unwrap_or_default(),
+            codes: codes.clone(),
+            usernames: usernames.clone(),
+            ticket,
+        });
+    }
+    Ok(files)
+}
+
+fn node(nodes: &HashMap<NodeId, Node>, id: NodeId) -> Result<&Node, Error> {
+    nodes.get(&id).ok_or_else(|| Error::internal("a ticket names no node"))
+}
+
+fn contact_shown(ticket: &Ticket, caller: &Caller, place: &Place) -> ContactShown {
+    match &caller.actor {
+        Actor::Staff(staff) if ticket.allows(staff, Permission::ReadMaskedContact, place) => {
+            ContactShown::Masked
+        }
+        Actor::System => ContactShown::Masked,
+        Actor::Staff(_) | Actor::Resident | Actor::Kiosk { .. } | Actor::Timer => ContactShown::Nothing,
+    }
+}
+
+fn nodes_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<NodeId, Node>, Error> {
+    let mut ids: Vec<NodeId> = tickets.iter().flat_map(|it| [it.node, it.handling_node]).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut nodes = HashMap::new();
+    for id in ids {
+        nodes.insert(id, setup::find_node(db, id)?);
+    }
+    Ok(nodes)
+}
+
+fn codes_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<SetupId, String>, Error> {
+    let mut ids: Vec<SetupId> = tickets
+        .iter()
+        .flat_map(|it| {
+            [it.category, it.unit, it.answerable_unit, it.about_unit, it.mailbox]
+                .into_iter()
+                .flatten()
+                .chain(it.supporting.iter().copied())
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(setup::codes(db, &ids)?)
+}
+
+fn usernames_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<AccountId, String>, Error> {
+    let mut ids: Vec<AccountId> =
+        tickets.iter().flat_map(|it| [it.assignee, it.resolved_by]).flatten().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(people::usernames(db, &ids)?)
+}

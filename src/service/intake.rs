@@ -1,0 +1,209 @@
+//! Intake: a submission becomes a ticket, once, however often it arrives.
+
+use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+
+use super::circumstances::{Circumstances, keep};
+use super::{App, Caller, Error, receipts};
+use crate::domain::number::Number;
+use crate::domain::people::{Actor, Permission, Role};
+use crate::domain::refusal::{Faults, Refusal};
+use crate::domain::setup::{Details, Node, NodeKind, SetupKind};
+use crate::domain::ticket::Ticket;
+use crate::domain::ticket::intake::{LookedUp, Parsed, Submission};
+use crate::domain::value::{At, SetupId};
+use crate::store::receipts::KeptAnswer;
+use crate::store::tickets::By;
+use crate::store::{Db, receipts as kept_answers, setup, tickets};
+
+/// Answers to keys of people are kept this long; the draft standard asks for a day or more.
+const ANSWERS_KEPT: TimeDelta = TimeDelta::hours(48);
+
+/// What tells a repeated submission from a new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    scope: String,
+    key_hash: Vec<u8>,
+    fingerprint: Vec<u8>,
+    expires: bool,
+}
+
+impl Once {
+    /// The `Idempotency-Key` of a caller: its scope is the user or device, for the public the key itself.
+    pub fn by_key(caller: &Caller, key: &str, submission: &Submission) -> Self {
+        let (scope, expires) = match &caller.actor {
+            Actor::Staff(staff) => (format!("tickets:user:{}", staff.account), true),
+            Actor::Kiosk { id, .. } => (format!("tickets:kiosk:{id}"), false),
+            Actor::Resident | Actor::Timer | Actor::System => ("tickets:public".to_owned(), true),
+        };
+        Self { scope, key_hash: hash(key), fingerprint: fingerprint(submission), expires }
+    }
+
+    /// The id of an imported row, which holds for the life of the ticket.
+    pub fn by_import_id(community: &str, id: &str, submission: &Submission) -> Self {
+        Self {
+            scope: format!("import:{}", community.to_uppercase()),
+            key_hash: hash(id),
+            fingerprint: fingerprint(submission),
+            expires: false,
+        }
+    }
+}
+
+fn hash(text: &str) -> Vec<u8> {
+    Sha256::digest(text.as_bytes()).to_vec()
+}
+
+/// The same body gives the same fingerprint, whatever the order of its fields.
+fn fingerprint(submission: &Submission) -> Vec<u8> {
+    serde_json::to_vec(submission).map(|it| Sha256::digest(&it).to_vec()).unwrap_or_default()
+}
+
+/// A ticket that was just received, or had been under the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub ticket: Ticket,
+    /// The code it was first given; a reissued one is not told to a repeated submission.
+    pub receipt_code: String,
+    /// False when the same submission had come before.
+    pub is_new: bool,
+}
+
+/// Receives a submission.
+///
+/// # Errors
+/// `Invalid` with every wrong field; `Forbidden` for staff without the right there; `KeyReused` for a key
+/// that came with another body.
+pub async fn submit(
+    app: &App,
+    caller: &Caller,
+    submission: Submission,
+    once: Option<Once>,
+) -> Result<Receipt, Error> {
+    let now = app.clock.now();
+    let parsed = submission.parse(&caller.actor, now)?;
+    let (app_too, caller) = (app.clone(), caller.clone());
+    app.store.write_intake(move |db: &mut Db| admit(db, &app_too, &caller, &parsed, once.as_ref(), now)).await
+}
+
+/// The same for a command that reads many rows: blocks until the database has it.
+///
+/// # Errors
+/// As [`submit`].
+pub fn submit_blocking(
+    app: &App,
+    caller: &Caller,
+    submission: Submission,
+    once: Option<Once>,
+) -> Result<Receipt, Error> {
+    let now = app.clock.now();
+    let parsed = submission.parse(&caller.actor, now)?;
+    let (app_too, caller) = (app.clone(), caller.clone());
+    app.store
+        .write_intake_blocking(move |db: &mut Db| admit(db, &app_too, &caller, &parsed, once.as_ref(), now))
+}
+
+/// Receives a submission within a transaction of the caller's.
+///
+/// # Errors
+/// As [`submit`].
+pub fn admit(
+    db: &mut Db,
+    app: &App,
+    caller: &Caller,
+    parsed: &Parsed,
+    once: Option<&Once>,
+    now: At,
+) -> Result<Receipt, Error> {
+    if let Some(once) = once
+        && let Some(kept) = kept_answers::find_answer(db, &once.scope, &once.key_hash, now)?
+    {
+        return repeated(db, app, &kept, once);
+    }
+    let node = community(db, caller, &parsed.community)?;
+    let looked_up = look_up(db, caller, &node, parsed)?;
+    let surroundings = Circumstances::load(db, node.id, node.id)?;
+
+    let day = parsed.received_at.local_date(node.time_zone);
+    let id = tickets::next_id(db)?;
+    let running = tickets::next_number(db, node.id, &day.to_string())?;
+    let number = Number::new(&node.code, day, running).to_string();
+    let change = Ticket::receive(id, number, node.id, parsed, &looked_up, &surroundings.doing(caller, now));
+    keep(db, app, &change)?;
+    if let Some(once) = once {
+        let answer = KeptAnswer { ticket: id, fingerprint: once.fingerprint.clone() };
+        let expires_at = once.expires.then(|| now + ANSWERS_KEPT);
+        kept_answers::keep_answer(db, &once.scope, &once.key_hash, &answer, now, expires_at)?;
+    }
+    let ticket = change.ticket().clone();
+    Ok(Receipt { receipt_code: receipts::code_of(app, &ticket), ticket, is_new: true })
+}
+
+fn repeated(db: &mut Db, app: &App, kept: &KeptAnswer, once: &Once) -> Result<Receipt, Error> {
+    if kept.fingerprint != once.fingerprint {
+        return Err(Refusal::KeyReused.into());
+    }
+    let found = tickets::find(db, By::Id(kept.ticket))?;
+    let ticket = found.ok_or_else(|| Error::internal("a kept answer names no ticket"))?;
+    let first = Ticket { receipt_issue: 1, ..ticket.clone() };
+    Ok(Receipt { receipt_code: receipts::code_of(app, &first), ticket, is_new: false })
+}
+
+/// The community a submission is for, where this caller may submit.
+fn community(db: &mut Db, caller: &Caller, code: &str) -> Result<Node, Error> {
+    let unknown = || {
+        Refusal::field(
+            "community",
+            format!("没有编号为 {code} 的社区。 There is no community with the code {code}."),
+        )
+    };
+    let node = setup::find_node_by_code(db, code)?
+        .filter(|it| it.kind == NodeKind::Community && it.retired_at.is_none())
+        .ok_or_else(unknown)?;
+    match &caller.actor {
+        Actor::Staff(staff) if !staff.may_at(Permission::Submit, &node.path) => {
+            Err(Refusal::Forbidden(Permission::Submit).into())
+        }
+        Actor::Kiosk { path, .. } if !path.starts_with(&node.path) => Err(Refusal::field(
+            "community",
+            "这台终端属于别的社区。 This device belongs to another community.",
+        )
+        .into()),
+        Actor::Staff(_) | Actor::Kiosk { .. } | Actor::Resident | Actor::Timer | Actor::System => Ok(node),
+    }
+}
+
+/// Looks up what the codes of a submission stand for, in the community and above.
+fn look_up(db: &mut Db, caller: &Caller, node: &Node, parsed: &Parsed) -> Result<LookedUp, Error> {
+    let mut faults = Faults::default();
+    let mut looked_up = LookedUp { parent: node.parent, ..LookedUp::default() };
+    if let Some(code) = &parsed.category {
+        match setup::find_by_code(db, SetupKind::Category, &node.path, code)? {
+            Some(category) => {
+                looked_up.is_danger = matches!(category.details, Details::Category(it) if it.danger);
+                looked_up.category = Some(category.id);
+            }
+            None => faults.add("category", format!("没有这个类别：{code}。 There is no category {code}.")),
+        }
+    }
+    if let Some(code) = &parsed.about_unit {
+        match setup::find_by_code(db, SetupKind::Unit, &node.path, code)? {
+            Some(unit) => looked_up.about_unit = Some(unit.id),
+            None => faults.add("about_unit", format!("没有这个单位：{code}。 There is no unit {code}.")),
+        }
+    }
+    looked_up.answerable_unit = unit_of(caller, node);
+    Ok(faults.check(looked_up)?)
+}
+
+/// The unit of the staff member who receives it; with several, the one nearest to the community.
+fn unit_of(caller: &Caller, node: &Node) -> Option<SetupId> {
+    let staff = caller.actor.staff()?;
+    staff
+        .grants
+        .iter()
+        .filter(|it| it.role != Role::Admin && it.covers(&node.path))
+        .filter(|it| it.unit.is_some())
+        .max_by_key(|it| it.path.len())
+        .and_then(|it| it.unit)
+}

@@ -1,0 +1,376 @@
+//! The queue, the search and the first figures: what a person's nodes and units hold.
+
+use super::files::{self, TicketFile};
+use super::{App, Caller, Error};
+use crate::domain::number::Number;
+use crate::domain::people::{Permission, Role, Staff, may};
+use crate::domain::refusal::{Faults, Refusal};
+use crate::domain::search::Query;
+use crate::domain::setup::SetupKind;
+use crate::domain::ticket::intake::parse_phone;
+use crate::domain::ticket::{Priority, Source, Status};
+use crate::domain::value::At;
+use crate::domain::{chain, setup::Node};
+use crate::store::queue::{Filter, Page, Scope};
+use crate::store::tickets::By;
+use crate::store::{Db, people, queue, setup, tickets};
+
+/// A page is never longer (PRODUCT §10).
+pub const LIMIT_MAX: i64 = 200;
+const LIMIT_DEFAULT: i64 = 50;
+/// A category filter covers what is below it, so many at most.
+const CATEGORIES_MAX: usize = 500;
+/// The shortest and longest whole phone number.
+const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+
+/// What a list is asked for, as text; each part optional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Asked {
+    /// One or several statuses, with commas.
+    pub status: Option<String>,
+    /// Code of the lead unit.
+    pub unit: Option<String>,
+    /// Username of the assignee; `me` is who asks.
+    pub assignee: Option<String>,
+    /// Code of a category; those below it are meant too.
+    pub category: Option<String>,
+    pub source: Option<String>,
+    pub priority: Option<String>,
+    /// `true`: only those whose due time has passed.
+    pub overdue: Option<bool>,
+    /// RFC 3339 with offset.
+    pub due_before: Option<String>,
+    /// Code of a mailbox.
+    pub mailbox: Option<String>,
+    pub building: Option<String>,
+    /// Code of a node: received there or below.
+    pub node: Option<String>,
+    /// Received at or after, RFC 3339 with offset.
+    pub from: Option<String>,
+    /// Received before, RFC 3339 with offset.
+    pub to: Option<String>,
+    /// Words, a ticket's number, or a whole phone number (which is logged).
+    pub q: Option<String>,
+    /// `-received_at` (default, newest first) or `received_at`.
+    pub sort: Option<String>,
+    pub cursor: Option<String>,
+    /// 1 to 200, default 50.
+    pub limit: Option<i64>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub files: Vec<TicketFile>,
+    /// Where to go on; none on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// Lists the tickets that `staff` may see, newest first.
+///
+/// # Errors
+/// `Forbidden` without any right to read tickets; `Invalid` with each wrong filter.
+pub async fn list(app: &App, caller: &Caller, asked: Asked) -> Result<Listed, Error> {
+    let staff = caller.actor.staff().ok_or(Refusal::Unauthenticated)?;
+    if !staff.may_somewhere(Permission::ReadTicket) {
+        return Err(Refusal::Forbidden(Permission::ReadTicket).into());
+    }
+    let (app_too, caller, now) = (app.clone(), caller.clone(), app.clock.now());
+    app.store
+        .read(move |db: &mut Db| {
+            let Some(staff) = caller.actor.staff() else { return Err(Refusal::Unauthenticated.into()) };
+            let scope = scope_of(db, staff)?;
+            let (filter, page, number) = read_asked(db, &app_too, staff, &scope, &asked, now)?;
+            if let Some(number) = number {
+                let found = tickets::find(db, By::Number(&number))?;
+                let seen = match found {
+                    Some(ticket) if super::caller_sees_number(db, &caller.actor, &ticket)? => vec![ticket],
+                    _ => vec![],
+                };
+                return Ok(Listed { files: files::of_page(db, seen, &caller)?, next_cursor: None });
+            }
+            // One more than asked for tells whether there is a next page.
+            let mut page_rows = queue::list(db, &scope, &filter, Page { limit: page.limit + 1, ..page })?;
+            let n_asked = usize::try_from(page.limit).unwrap_or(0);
+            let has_more = page_rows.len() > n_asked;
+            page_rows.truncate(n_asked);
+            let next_cursor =
+                page_rows.last().filter(|_| has_more).map(|it| cursor(it.position, page.is_newest_first));
+            Ok(Listed { files: files::of_page(db, page_rows, &caller)?, next_cursor })
+        })
+        .await
+}
+
+/// The nodes and units a person's roles reach, for reading tickets.
+fn scope_of(db: &mut Db, staff: &Staff) -> Result<Scope, Error> {
+    let mut scope = Scope::default();
+    for grant in &staff.grants {
+        match grant.role {
+            Role::Handler => scope.units.extend(grant.unit.map(|it| it.0)),
+            role if may(role, Permission::ReadTicket) => {
+                scope.nodes.extend(setup::subtree(db, &grant.path)?.into_iter().map(|it| it.0));
+                if role == Role::Supervisor {
+                    scope.sealed_nodes.push(grant.node.0);
+                }
+            }
+            Role::Clerk | Role::Triager | Role::Supervisor | Role::Leader | Role::Auditor | Role::Admin => {}
+        }
+    }
+    for ids in [&mut scope.nodes, &mut scope.units, &mut scope.sealed_nodes] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    Ok(scope)
+}
+
+type Read = (Filter, Page, Option<String>);
+
+fn read_asked(
+    db: &mut Db,
+    app: &App,
+    staff: &Staff,
+    scope: &Scope,
+    asked: &Asked,
+    now: At,
+) -> Result<Read, Error> {
+    let mut faults = Faults::default();
+    let mut filter = Filter {
+        statuses: statuses(asked.status.as_deref(), &mut faults),
+        source: word("source", asked.source.as_deref(), Source::parse, Source::ALL, &mut faults),
+        priority: word("priority", asked.priority.as_deref(), Priority::parse, Priority::ALL, &mut faults),
+        building: asked.building.clone(),
+        due_before: time("due_before", asked.due_before.as_deref(), &mut faults),
+        received_from: time("from", asked.from.as_deref(), &mut faults),
+        received_to: time("to", asked.to.as_deref(), &mut faults),
+        ..Filter::default()
+    };
+    if asked.overdue == Some(true) {
+        filter.due_before = Some(filter.due_before.map_or(now, |it| it.min(now)));
+    }
+    read_codes(db, staff, asked, &mut filter, &mut faults)?;
+    if let Some(code) = &asked.node {
+        match setup::find_node_by_code(db, &code.trim().to_uppercase())? {
+            Some(node) => {
+                let below = setup::subtree(db, &node.path)?.into_iter().map(|it| it.0);
+                filter.nodes = Some(below.filter(|it| scope.nodes.contains(it)).collect());
+            }
+            None => faults.add("node", unknown("节点", "node", code)),
+        }
+    }
+    let number = read_words(app, asked.q.as_deref(), &mut filter, &mut faults);
+    let page = read_page(asked, &mut faults);
+    Ok(faults.check((filter, page, number))?)
+}
+
+/// Looks up unit, category, mailbox and assignee among what the person's nodes know.
+fn read_codes(
+    db: &mut Db,
+    staff: &Staff,
+    asked: &Asked,
+    filter: &mut Filter,
+    faults: &mut Faults,
+) -> Result<(), Error> {
+    let one = |db: &mut Db, kind, code: &str| -> Result<_, Error> {
+        for grant in &staff.grants {
+            if let Some(found) = setup::find_by_code_around(db, kind, &grant.path, code)? {
+                return Ok(Some(found.id));
+            }
+        }
+        Ok(None)
+    };
+    if let Some(code) = &asked.unit {
+        filter.unit = one(db, SetupKind::Unit, code)?;
+        if filter.unit.is_none() {
+            faults.add("unit", unknown("承办单位", "unit", code));
+        }
+    }
+    if let Some(code) = &asked.mailbox {
+        filter.mailbox = one(db, SetupKind::Mailbox, code)?;
+        if filter.mailbox.is_none() {
+            faults.add("mailbox", unknown("信箱", "mailbox", code));
+        }
+    }
+    if let Some(code) = &asked.category {
+        match one(db, SetupKind::Category, code)? {
+            Some(id) => {
+                filter.categories = setup::with_descendants(db, id)?;
+                filter.categories.truncate(CATEGORIES_MAX);
+            }
+            None => faults.add("category", unknown("类别", "category", code)),
+        }
+    }
+    if let Some(username) = &asked.assignee {
+        let found =
+            if username == "me" { Some(staff.account) } else { people::find_active(db, username.trim())? };
+        match found {
+            Some(id) => filter.assignee = Some(id),
+            None => faults.add("assignee", unknown("用户", "user", username)),
+        }
+    }
+    Ok(())
+}
+
+/// Reads `q`: a number is looked up, a whole phone number goes through its keyed index, words are searched.
+fn read_words(app: &App, q: Option<&str>, filter: &mut Filter, faults: &mut Faults) -> Option<String> {
+    let q = q.map(str::trim).filter(|it| !it.is_empty())?;
+    if let Ok(number) = Number::parse(q) {
+        return Some(number.to_string());
+    }
+    if let Some(phone) = parse_phone(q).filter(|it| PHONE_DIGITS.contains(&it.len())) {
+        // Looking a person up by phone is a thing auditors ask about; the phone itself is not logged.
+        tracing::info!("tickets searched by a whole phone number");
+        filter.phone_hmac = Some(chain::keyed_hash(&app.keys.phone, &phone).to_vec());
+        return None;
+    }
+    filter.words = Query::parse(q);
+    if filter.words.is_none() {
+        faults.add("q", "请输入至少一个文字或数字。 Enter at least one letter or digit.");
+    }
+    None
+}
+
+fn read_page(asked: &Asked, faults: &mut Faults) -> Page {
+    let limit = asked.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        faults.add("limit", format!("1 到 {LIMIT_MAX}。 1 to {LIMIT_MAX}."));
+    }
+    let is_newest_first = match asked.sort.as_deref() {
+        None | Some("-received_at") => true,
+        Some("received_at") => false,
+        Some(_) => {
+            faults.add("sort", "可用：-received_at、received_at。 One of: -received_at, received_at.");
+            true
+        }
+    };
+    let after = asked.cursor.as_deref().and_then(|it| {
+        let position = read_cursor(it, is_newest_first);
+        if position.is_none() {
+            faults.add("cursor", "请原样使用上一页的 next_cursor，排序不变。 Use next_cursor of the last page as it is, with the same sort.");
+        }
+        position
+    });
+    Page { after, is_newest_first, limit }
+}
+
+/// A cursor holds the direction and the last position; it needs no secret, rights are checked anew.
+fn cursor(position: i64, is_newest_first: bool) -> String {
+    format!("{}{position:016x}", if is_newest_first { 'd' } else { 'a' })
+}
+
+fn read_cursor(text: &str, is_newest_first: bool) -> Option<i64> {
+    let digits = text.strip_prefix(if is_newest_first { 'd' } else { 'a' })?;
+    (digits.len() == 16 && digits.is_ascii()).then(|| i64::from_str_radix(digits, 16).ok()).flatten()
+}
+
+fn statuses(given: Option<&str>, faults: &mut Faults) -> Vec<Status> {
+    let Some(given) = given else { return Vec::new() };
+    let mut statuses = Vec::new();
+    for code in given.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+        match Status::parse(code) {
+            Some(status) => statuses.push(status),
+            None => faults.add("status", one_of(Status::ALL.iter().map(|it| it.as_str()))),
+        }
+    }
+    statuses
+}
+
+fn word<T: Copy + std::fmt::Display>(
+    field: &str,
+    given: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+    all: &[T],
+    faults: &mut Faults,
+) -> Option<T> {
+    let given = given?;
+    let found = parse(given.trim());
+    if found.is_none() {
+        let all: Vec<String> = all.iter().map(T::to_string).collect();
+        faults.add(field, one_of(all.iter().map(String::as_str)));
+    }
+    found
+}
+
+fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words = words.collect::<Vec<_>>().join(", ");
+    format!("可用：{words}。 One of: {words}.")
+}
+
+fn time(field: &str, given: Option<&str>, faults: &mut Faults) -> Option<At> {
+    let given = given?;
+    let at = At::parse(given);
+    if at.is_none() {
+        faults.add(field, "请用 RFC 3339 时间，如 2026-11-23T09:30:00+08:00（网址里 + 写成 %2B）。 Use an RFC 3339 time such as 2026-11-23T09:30:00+08:00 (write + as %2B in a URL).");
+    }
+    at
+}
+
+fn unknown(what_zh: &str, what_en: &str, code: &str) -> String {
+    format!("没有这个{what_zh}：{code}。 There is no {what_en} {code}.")
+}
+
+/// The first figures of `/stats/summary`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Tickets received in the node between the two moments.
+    pub intake: i64,
+    /// Tickets of the node that are not closed, declined, merged or withdrawn, now.
+    pub backlog: i64,
+}
+
+/// Intake and backlog of `node`, by default all of the person's nodes.
+///
+/// # Errors
+/// `NotFound` for a node that is not the person's; `Forbidden` without the right; `Invalid` for bad times.
+pub async fn summary(
+    app: &App,
+    caller: &Caller,
+    node: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+) -> Result<Summary, Error> {
+    let staff = caller.actor.staff().ok_or(Refusal::Unauthenticated)?.clone();
+    if !staff.may_somewhere(Permission::ReadStatistics) {
+        return Err(Refusal::Forbidden(Permission::ReadStatistics).into());
+    }
+    let mut faults = Faults::default();
+    let from = time("from", from.as_deref(), &mut faults).unwrap_or(At::from_micros(0));
+    let now = app.clock.now();
+    let to = time("to", to.as_deref(), &mut faults).unwrap_or(now + chrono::TimeDelta::seconds(1));
+    if from > to {
+        faults.add("to", "结束时间要晚于开始时间。 The end must be after the beginning.");
+    }
+    faults.check(())?;
+    app.store
+        .read(move |db: &mut Db| {
+            let nodes = statistics_nodes(db, &staff, node.as_deref())?;
+            let (intake, backlog) = queue::count_intake_and_backlog(db, &nodes, from, to)?;
+            Ok(Summary { intake, backlog })
+        })
+        .await
+}
+
+fn statistics_nodes(db: &mut Db, staff: &Staff, code: Option<&str>) -> Result<Vec<i64>, Error> {
+    let paths: Vec<String> = match code {
+        Some(code) => {
+            let node: Node = setup::find_node_by_code(db, &code.trim().to_uppercase())?
+                .filter(|it| staff.may_at(Permission::ReadStatistics, &it.path))
+                .ok_or_else(|| Refusal::NotFound(code.to_owned()))?;
+            vec![node.path]
+        }
+        None => staff
+            .grants
+            .iter()
+            .filter(|it| may(it.role, Permission::ReadStatistics))
+            .map(|it| it.path.clone())
+            .collect(),
+    };
+    let mut nodes = Vec::new();
+    for path in paths {
+        nodes.extend(setup::subtree(db, &path)?.into_iter().map(|it| it.0));
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    Ok(nodes)
+}

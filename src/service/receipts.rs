@@ -1,0 +1,71 @@
+//! The receipt: number and code open a ticket; only failed guesses count against limits.
+
+use subtle::ConstantTimeEq;
+
+use super::{App, Error};
+use crate::domain::number::{Number, parse_receipt_code, receipt_code};
+use crate::domain::refusal::Refusal;
+use crate::domain::ticket::Ticket;
+use crate::store::tickets::By;
+use crate::store::{Db, receipts, tickets};
+
+/// Failed guesses an hour from one address (TRUST R10).
+const GUESSES_PER_ADDRESS_MAX: i64 = 30;
+/// Failed guesses an hour at one ticket, from all addresses together.
+const GUESSES_PER_TICKET_MAX: i64 = 30;
+
+const BY_ADDRESS: &str = "receipt_address";
+const BY_TICKET: &str = "receipt_ticket";
+
+/// The receipt code of `ticket` that is good now.
+pub fn code_of(app: &App, ticket: &Ticket) -> String {
+    receipt_code(&app.keys.receipt, &ticket.number, ticket.receipt_issue)
+}
+
+/// The ticket that `number` and `code` open, for somebody at `address`.
+///
+/// A wrong code and an unknown number give the same answer after the same work. A right code from an
+/// address that has not failed passes always, however many others guess.
+///
+/// # Errors
+/// `NotFound`, or `TooMany` once an address or a ticket has had too many failed guesses.
+pub async fn open(app: &App, number: &Number, code: &str, address: &str) -> Result<Ticket, Error> {
+    let (number, address, now) = (number.to_string(), address.to_owned(), app.clock.now());
+    let given = parse_receipt_code(code).unwrap_or_default();
+    let checked = {
+        let (app_key, number, address) = (app.keys.receipt, number.clone(), address.clone());
+        app.store
+            .read(move |db: &mut Db| -> Result<_, Error> {
+                let found = tickets::find(db, By::Number(&number))?;
+                let issue = found.as_ref().map_or(1, |it| it.receipt_issue);
+                let right = receipt_code(&app_key, &number, issue);
+                let fits = bool::from(right.as_bytes().ct_eq(given.as_bytes()));
+                let by_address = receipts::failed_guesses(db, BY_ADDRESS, &address, now)?;
+                let by_ticket = receipts::failed_guesses(db, BY_TICKET, &number, now)?;
+                Ok((found.filter(|_| fits), by_address, by_ticket))
+            })
+            .await?
+    };
+    let (opened, (n_by_address, address_until), (n_by_ticket, ticket_until)) = checked;
+    let is_limited = n_by_address >= GUESSES_PER_ADDRESS_MAX
+        || (n_by_address > 0 && n_by_ticket >= GUESSES_PER_TICKET_MAX);
+    match opened {
+        Some(ticket) if !is_limited => Ok(ticket),
+        _ if is_limited => {
+            let until = if n_by_address >= GUESSES_PER_ADDRESS_MAX { address_until } else { ticket_until };
+            let retry_after_s = u64::try_from((until - now).num_seconds()).unwrap_or(0).max(1);
+            Err(Refusal::TooMany { retry_after_s }.into())
+        }
+        _ => {
+            let refusal = Refusal::NotFound(number.clone());
+            app.store
+                .write(move |db: &mut Db| -> Result<(), Error> {
+                    receipts::count_guess(db, BY_ADDRESS, &address, now)?;
+                    receipts::count_guess(db, BY_TICKET, &number, now)?;
+                    Ok(())
+                })
+                .await?;
+            Err(refusal.into())
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Accounts as tickets name them: by username, by id.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::domain::people::Role;
+use crate::domain::value::{AccountId, SetupId};
+use crate::store::db::{Db, StoreError, on};
+use crate::store::schema::{account, role_grant};
+
+/// The account with `username`, unless it is disabled.
+///
+/// # Errors
+/// Only those of the database.
+pub fn find_active(db: &mut Db, username: &str) -> Result<Option<AccountId>, StoreError> {
+    let username = username.to_lowercase();
+    let id: Option<i64> = on!(db, |c| account::table
+        .filter(account::username.eq(&username))
+        .filter(account::disabled_at.is_null())
+        .select(account::id)
+        .first(c)
+        .optional())?;
+    Ok(id.map(AccountId))
+}
+
+/// The same, if the account holds `role` for `unit`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn find_active_with_unit(
+    db: &mut Db,
+    username: &str,
+    role: Role,
+    unit: SetupId,
+) -> Result<Option<AccountId>, StoreError> {
+    let Some(id) = find_active(db, username)? else { return Ok(None) };
+    let held: i64 = on!(db, |c| role_grant::table
+        .filter(role_grant::account_id.eq(id.0))
+        .filter(role_grant::role.eq(role.as_str()))
+        .filter(role_grant::unit_id.eq(unit.0))
+        .count()
+        .get_result(c))?;
+    Ok((held > 0).then_some(id))
+}
+
+/// The usernames of accounts, disabled ones too.
+///
+/// # Errors
+/// Only those of the database.
+pub fn usernames(db: &mut Db, ids: &[AccountId]) -> Result<HashMap<AccountId, String>, StoreError> {
+    let mut usernames = HashMap::new();
+    // 500 at a time: SQLite takes 32,766 bound values a statement.
+    for some in ids.chunks(500) {
+        let some: Vec<i64> = some.iter().map(|it| it.0).collect();
+        let found: Vec<(i64, String)> = on!(db, |c| account::table
+            .filter(account::id.eq_any(&some))
+            .select((account::id, account::username))
+            .load(c))?;
+        usernames.extend(found.into_iter().map(|(id, username)| (AccountId(id), username)));
+    }
+    Ok(usernames)
+}
