@@ -6,6 +6,7 @@
 
 mod doctor;
 mod serve;
+mod user;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -46,6 +47,9 @@ enum Command {
     },
     /// Print the OpenAPI document
     Openapi,
+    /// Keep the staff's accounts
+    #[command(subcommand)]
+    User(user::UserCommand),
 }
 
 macro_rules! flags {
@@ -154,6 +158,7 @@ fn run(line: &Line) -> Outcome {
         Command::Serve => serve::run(settings()?),
         Command::Migrate { dry_run } => doctor::migrate(&settings()?, *dry_run),
         Command::Doctor { json } => doctor::run(&settings()?, *json),
+        Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;
             say(&document)

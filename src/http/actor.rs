@@ -12,7 +12,7 @@ use super::problem::Problem;
 use crate::cidr::Cidr;
 use crate::domain::people::{Actor, Staff};
 use crate::domain::refusal::Refusal;
-use crate::service::{App, Caller, Error};
+use crate::service::{App, Caller, Error, accounts};
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
@@ -125,9 +125,9 @@ fn known(request: &HttpRequest) -> Extracted<(Caller, Option<String>)> {
 }
 
 /// Whose token this is, and of which session. Access tokens are JWTs, with two dots; device tokens have none.
-#[expect(clippy::unused_async, reason = "sign-in arrives with its room")]
-async fn authenticated(_app: &App, _token: &str) -> Result<(Actor, Option<String>), Error> {
-    Err(Refusal::Unauthenticated.into())
+async fn authenticated(app: &App, token: &str) -> Result<(Actor, Option<String>), Error> {
+    let signed_in = accounts::authenticate(app, token).await?;
+    Ok((Actor::Staff(signed_in.staff), Some(signed_in.session_id)))
 }
 
 /// A signed-in member of staff; anyone else is refused before the handler runs.

@@ -99,6 +99,26 @@ routes! {
 
     // Figures.
     GET "/api/v1/stats/summary" => api::statistics::summary;
+
+    // Signing in.
+    POST "/api/v1/auth/login" => api::auth::login;
+    POST "/api/v1/auth/refresh" => api::auth::refresh;
+    POST "/api/v1/auth/logout" => api::auth::logout;
+    GET "/api/v1/auth/me" => api::auth::me;
+    GET "/api/v1/auth/sessions" => api::auth::sessions;
+    DELETE "/api/v1/auth/sessions" => api::auth::end_sessions;
+    DELETE "/api/v1/auth/sessions/{id}" => api::auth::end_session;
+    POST "/api/v1/auth/password" => api::auth::change_password;
+    POST "/api/v1/auth/totp" => api::auth::enrol_totp;
+    DELETE "/api/v1/auth/totp" => api::auth::remove_totp;
+    POST "/api/v1/auth/totp/confirm" => api::auth::confirm_totp;
+
+    // Set-up.
+    GET "/api/v1/users" => api::users::list;
+    POST "/api/v1/users" => api::users::add;
+    GET "/api/v1/users/{code}" => api::users::find;
+    PATCH "/api/v1/users/{code}" => api::users::change;
+    DELETE "/api/v1/users/{code}" => api::users::disable;
 }
 
 /// The methods of each path, for the test that compares them with the document.

@@ -3,6 +3,7 @@
 //! Rules of this floor: it knows order and transactions; no SQL, no HTTP, no status code. One verb is one
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
+pub mod accounts;
 pub mod circumstances;
 pub mod desk;
 pub mod files;
@@ -13,6 +14,7 @@ pub mod queue;
 pub mod receipts;
 pub mod start;
 pub mod timer;
+pub mod tokens;
 
 use std::sync::Arc;
 

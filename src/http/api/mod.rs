@@ -1,6 +1,8 @@
 //! The REST API, `/api/v1`: one file per resource.
 
 pub mod actions;
+pub mod auth;
 pub mod statistics;
 pub mod tickets;
+pub mod users;
 pub mod views;
