@@ -8,5 +8,6 @@ mod harness;
 mod migrations;
 mod postgres;
 mod process;
+mod sign_in;
 mod store;
 mod web;

@@ -6,6 +6,7 @@ mod sessions;
 mod sign_in;
 mod users;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 pub use one_time::{Enrolment, confirm_totp, enrol_totp, remove_totp};
@@ -36,7 +37,7 @@ const SCOPE_PASSWORD: &str = "password";
 /// Rows one round of `tidy` deletes, so that it never holds the writer for long.
 const TIDY_ROWS_MAX: i64 = 1_000;
 /// Ended sessions are kept a month, for whoever has to find out what happened.
-const ENDED_SESSIONS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
+const ENDED_SESSIONS_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Who a request comes from, proven by an access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +103,9 @@ pub async fn tidy(app: &App) -> Result<usize, Error> {
 /// Counts a try before it is checked.
 fn count_try(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<(), Error> {
     attempts::count(db, scope, subject, now)?.map_err(|until| {
-        let left_s = u64::try_from((until - now).num_seconds()).unwrap_or(0);
-        Refusal::Locked { until, retry_after_s: left_s.saturating_add(1) }.into()
+        // Rounded up: whoever comes back after so many whole seconds is heard.
+        let left_s = (until - now + TimeDelta::microseconds(999_999)).num_seconds();
+        Refusal::Locked { until, retry_after_s: u64::try_from(left_s).unwrap_or(0) }.into()
     })
 }
 
