@@ -12,6 +12,7 @@ pub mod intake;
 pub mod orders;
 pub mod queue;
 pub mod receipts;
+pub mod setup;
 pub mod start;
 pub mod timer;
 pub mod tokens;

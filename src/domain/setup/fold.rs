@@ -18,6 +18,13 @@ pub struct DeviceToken {
     pub revoked_at: Option<At>,
 }
 
+impl DeviceToken {
+    /// What the trail keeps of it.
+    pub fn fields(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}
+
 /// Every node, entry and device token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SetupState {

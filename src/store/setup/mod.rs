@@ -9,8 +9,8 @@ pub use entries::{
     find_own, has_installation_wide, in_use_at, insert_entry, list_entries, save_entry, with_descendants,
 };
 pub use nodes::{
-    NodeDraft, find_node, find_node_by_code, insert_node, list_nodes, node_by_path, node_codes, nodes_of,
-    save_node, subtree, subtree_nodes,
+    NodeDraft, find_node, find_node_by_code, hold_node, hold_subtree, insert_node, list_nodes, node_by_path,
+    node_codes, nodes_of, save_node, subtree, subtree_nodes,
 };
 pub use tokens::{TokenHolder, find_token, issue_token, revoke_token, see_token, token_holder};
 
@@ -41,6 +41,11 @@ impl Sight {
     /// Everything.
     pub fn everywhere() -> Self {
         Self { below: vec!["/".to_owned()], above: Vec::new() }
+    }
+
+    /// The node with `path` and those on the way up from it, but nothing below.
+    pub fn up_from(path: &str) -> Self {
+        Self { below: Vec::new(), above: paths_down_to(path) }
     }
 
     /// True when the node with `path` is in sight.

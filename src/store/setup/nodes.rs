@@ -104,6 +104,28 @@ pub fn save_node(db: &mut Db, changed: &Node, version: i64) -> Result<(), StoreE
     if n_rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
 }
 
+/// Keeps a node as it is until the transaction ends: nobody moves or changes it meanwhile.
+///
+/// # Errors
+/// Only those of the database.
+pub fn hold_node(db: &mut Db, id: NodeId) -> Result<(), StoreError> {
+    on!(db, |c| diesel::update(node::table.find(id.0)).set(node::version.eq(node::version)).execute(c))?;
+    Ok(())
+}
+
+/// Keeps the node with `path` and all below as they are until the transaction ends: no node is hung on them
+/// meanwhile, as `hold_node` waits.
+///
+/// # Errors
+/// Only those of the database.
+pub fn hold_subtree(db: &mut Db, path: &str) -> Result<(), StoreError> {
+    let (from, to) = bounds(path);
+    on!(db, |c| diesel::update(node::table.filter(node::path.ge(&from)).filter(node::path.lt(&to)))
+        .set(node::version.eq(node::version))
+        .execute(c))?;
+    Ok(())
+}
+
 /// The node with this id, retired or not.
 ///
 /// # Errors
