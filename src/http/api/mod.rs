@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod auth;
+pub mod setup;
 pub mod statistics;
 pub mod tickets;
 pub mod users;

@@ -84,7 +84,7 @@ pub async fn list(
 }
 
 /// Adds `Link: <…>; rel="next"` (RFC 8288) with the request's own query and the next cursor.
-fn link_next(answer: &mut HttpResponse, request: &actix_web::HttpRequest, cursor: Option<&str>) {
+pub(super) fn link_next(answer: &mut HttpResponse, request: &actix_web::HttpRequest, cursor: Option<&str>) {
     let Some(cursor) = cursor else { return };
     let mut query: Vec<&str> =
         request.query_string().split('&').filter(|it| !it.is_empty() && !it.starts_with("cursor=")).collect();

@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::entries::{EntryCard, add, card, to_change};
 use super::{App, Caller, Doing, Error};
+use crate::domain::chain::hex;
 use crate::domain::people::Actor;
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::{DeviceToken, NewEntry, SetupKind};
@@ -126,8 +127,7 @@ fn holder(db: &mut Db, hash: &[u8], now: At) -> Result<(Actor, SetupId, bool), E
 
 fn new_token() -> String {
     let bits: [u8; 32] = rand::random();
-    let digits: String = bits.iter().map(|it| format!("{it:02x}")).collect();
-    format!("{PREFIX}{digits}")
+    format!("{PREFIX}{}", hex(&bits))
 }
 
 /// A token has 256 random bits, so a plain hash is enough: there is nothing to guess.
