@@ -5,7 +5,9 @@
 //! the fix on a line of its own: `hint: …`.
 
 mod doctor;
+mod node;
 mod serve;
+mod unit;
 mod user;
 
 use std::fmt::Display;
@@ -47,6 +49,12 @@ enum Command {
     },
     /// Print the OpenAPI document
     Openapi,
+    /// Add and list nodes of the organisation tree
+    #[command(subcommand)]
+    Node(node::NodeCommand),
+    /// Add and list units that tickets are assigned to
+    #[command(subcommand)]
+    Unit(unit::UnitCommand),
     /// Keep the staff's accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -158,6 +166,8 @@ fn run(line: &Line) -> Outcome {
         Command::Serve => serve::run(settings()?),
         Command::Migrate { dry_run } => doctor::migrate(&settings()?, *dry_run),
         Command::Doctor { json } => doctor::run(&settings()?, *json),
+        Command::Node(command) => node::run(&open(settings()?)?, command.clone()),
+        Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use crate::cidr::Cidr;
 use crate::domain::people::{Actor, Staff};
 use crate::domain::refusal::Refusal;
-use crate::service::{App, Caller, Error, accounts};
+use crate::service::{App, Caller, Error, accounts, setup};
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
@@ -126,6 +126,9 @@ fn known(request: &HttpRequest) -> Extracted<(Caller, Option<String>)> {
 
 /// Whose token this is, and of which session. Access tokens are JWTs, with two dots; device tokens have none.
 async fn authenticated(app: &App, token: &str) -> Result<(Actor, Option<String>), Error> {
+    if token.starts_with(setup::DEVICE_TOKEN_PREFIX) {
+        return Ok((setup::authenticate_device(app, token).await?, None));
+    }
     let signed_in = accounts::authenticate(app, token).await?;
     Ok((Actor::Staff(signed_in.staff), Some(signed_in.session_id)))
 }

@@ -25,7 +25,7 @@ pub enum StartError {
 }
 
 /// Opens everything; makes the folder, the key and the embedded database on the first start, and
-/// migrates the database. Blocks.
+/// migrates the database. A fresh database gets the starter categories. Blocks.
 ///
 /// # Errors
 /// `StartError` naming what could not be opened and how to mend it.
@@ -33,6 +33,7 @@ pub fn open(settings: Settings, clock: Clock) -> Result<App, StartError> {
     make_folder(&settings.data_dir)?;
     let keys = Keys::load_or_make(&settings.key_file)?;
     let store = Store::open(&store_settings(&settings))?;
+    super::setup::ensure_seeded(&store, &keys, clock.now())?;
     Ok(App { store, clock, keys: Arc::new(keys), settings: Arc::new(settings) })
 }
 

@@ -14,8 +14,8 @@ use crate::domain::value::{At, SetupId};
 use crate::store::Db;
 use crate::store::setup as rows;
 
-/// What a device token begins with, so that one found in a log is known for what it is.
-const PREFIX: &str = "rmk_";
+/// What a device token begins with; no other token does.
+pub const DEVICE_TOKEN_PREFIX: &str = "rmk_";
 /// Hexadecimal digits of the 256 random bits that follow.
 const DIGITS: usize = 64;
 /// A kiosk's last sight is written down at most so often.
@@ -95,7 +95,7 @@ pub async fn revoke_device_token(
 /// # Errors
 /// `Unauthenticated` when the token is unknown or revoked, or the kiosk or its node retired.
 pub async fn authenticate_device(app: &App, token: &str) -> Result<Actor, Error> {
-    let digits = token.strip_prefix(PREFIX).ok_or(Refusal::Unauthenticated)?;
+    let digits = token.strip_prefix(DEVICE_TOKEN_PREFIX).ok_or(Refusal::Unauthenticated)?;
     if digits.len() != DIGITS || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
         return Err(Refusal::Unauthenticated.into());
     }
@@ -127,7 +127,7 @@ fn holder(db: &mut Db, hash: &[u8], now: At) -> Result<(Actor, SetupId, bool), E
 
 fn new_token() -> String {
     let bits: [u8; 32] = rand::random();
-    format!("{PREFIX}{}", hex(&bits))
+    format!("{DEVICE_TOKEN_PREFIX}{}", hex(&bits))
 }
 
 /// A token has 256 random bits, so a plain hash is enough: there is nothing to guess.

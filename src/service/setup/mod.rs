@@ -12,7 +12,9 @@ pub use entries::{
     EntryCard, Listing, add_entry, change_entry, check_may_change, get_entry, list_entries,
     public_categories, retire_entry,
 };
-pub use kiosks::{add_kiosk, authenticate_device, issue_device_token, revoke_device_token};
+pub use kiosks::{
+    DEVICE_TOKEN_PREFIX, add_kiosk, authenticate_device, issue_device_token, revoke_device_token,
+};
 pub use nodes::{NodeCard, add_node, change_node, check_may_change_node, get_node, list_nodes, retire_node};
 pub use seed::ensure_seeded;
 
