@@ -80,7 +80,7 @@ impl TestApp {
     pub(crate) fn request(&self, method: &str, path: &str) -> Request {
         Request {
             address: self.address,
-            line: format!("{method} {path} HTTP/1.1"),
+            line: format!("{method} {} HTTP/1.1", ascii(path)),
             headers: vec![("Host".to_owned(), "red-mailbox.test".to_owned())],
             body: Vec::new(),
         }
@@ -111,6 +111,13 @@ impl Drop for TestApp {
             assert!(joined.is_ok() || std::thread::panicking(), "the server panicked");
         }
     }
+}
+
+/// A path and query as they go over the wire: what is not ASCII is percent-encoded.
+fn ascii(path: &str) -> String {
+    path.bytes()
+        .map(|it| if it.is_ascii() { char::from(it).to_string() } else { format!("%{it:02X}") })
+        .collect()
 }
 
 /// A request on its way; `send` sends it and waits.

@@ -96,3 +96,32 @@ macro_rules! both_engines {
     )+};
 }
 pub(crate) use both_engines;
+
+/// Makes each `fn story(world)` two tests, `story::sqlite` and `story::postgres`, each with a community of its own;
+/// `with [..]` names settings that differ.
+macro_rules! both_worlds {
+    ($($(#[$doc:meta])* fn $name:ident($world:ident) $body:block $(with $differ:expr)?)+) => {$(
+        $(#[$doc])*
+        mod $name {
+            use super::*;
+
+            fn story($world: $crate::builders::World) $body
+
+            fn begin(engine: $crate::harness::Engine) -> $crate::builders::World {
+                let differ: Vec<(&str, &str)> = [Vec::new() $(, $differ.to_vec())?].concat();
+                $crate::builders::World::with(engine, &differ)
+            }
+
+            #[test]
+            fn sqlite() {
+                story(begin($crate::harness::Engine::Sqlite));
+            }
+
+            #[test]
+            fn postgres() {
+                story(begin($crate::harness::Engine::Postgres));
+            }
+        }
+    )+};
+}
+pub(crate) use both_worlds;

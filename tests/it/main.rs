@@ -4,10 +4,14 @@
 mod accounts;
 mod app;
 mod architecture;
+mod builders;
 mod harness;
+mod intake;
+mod lifecycle;
 mod migrations;
 mod postgres;
 mod process;
+mod queue;
 mod sign_in;
 mod store;
 mod web;

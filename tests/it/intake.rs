@@ -1,0 +1,180 @@
+//! Intake over HTTP: numbers, receipts, keys, and what is refused.
+
+use std::collections::BTreeSet;
+
+use red_mailbox::domain::number::Number;
+use serde_json::{Value, json};
+
+use crate::builders::{Receipt, World, submission};
+use crate::harness::both_worlds;
+
+both_worlds! {
+    fn a_receipt_opens_the_ticket_as_a_resident_may_see_it(world) {
+        let contact = json!({"name": "林秀英", "phone": "13812345678", "channel": "call"});
+        let receipt = world.submit(json!({"contact": contact}));
+        let open = |number: &str, code: &str| {
+            world.app.get(&format!("/api/v1/tickets/{number}")).header("Receipt-Code", code).send()
+        };
+
+        let seen = open(&receipt.number, &receipt.code).expect(200);
+
+        assert_eq!(seen.json()["status"], "received");
+        assert!(!seen.text.contains("13812345678") && !seen.text.contains("林秀英"), "{}", seen.text);
+        for absent in ["contact", "assignee", "notes", "answerable"] {
+            assert!(seen.json().get(absent).is_none(), "{absent}");
+        }
+        let sloppy = receipt.number.to_lowercase().replace('-', "%20");
+        open(&sloppy, &format!("{} {}", &receipt.code[..4], &receipt.code[4..])).expect(200);
+    }
+
+    fn a_wrong_code_and_an_unknown_number_give_the_same_answer(world) {
+        let receipt = world.submit(json!({}));
+        let unknown = Number::parse(&receipt.number).map(|it| Number::new("YD", it.day(), 977).to_string()).unwrap();
+        let open = |number: &str, code: &str| {
+            let answer = world.app.get(&format!("/api/v1/tickets/{number}")).header("Receipt-Code", code).send();
+            (answer.status, answer.slug())
+        };
+        let wrong = if receipt.code == "00000000" { "00000001" } else { "00000000" };
+
+        assert_eq!(open(&receipt.number, wrong), (404, "not-found".to_owned()));
+        assert_eq!(open(&unknown, wrong), (404, "not-found".to_owned()));
+        let misread = format!("{}{}", &receipt.number[..receipt.number.len() - 1],
+            (receipt.number.as_bytes()[receipt.number.len() - 1] - b'0' + 1) % 10);
+        assert_eq!(open(&misread, &receipt.code).0, 400);
+    }
+
+    fn only_failed_guesses_count_and_never_against_an_address_that_has_not_failed(world) {
+        let receipt = world.submit(json!({}));
+        let open = |code: &str, address: &str| {
+            world.app.get(&format!("/api/v1/tickets/{}", receipt.number))
+                .header("Receipt-Code", code).header("X-Forwarded-For", address).send().status
+        };
+        for _right in 0..40 {
+            assert_eq!(open(&receipt.code, "203.0.113.1"), 200);
+        }
+        let wrong = if receipt.code == "11111111" { "11111112" } else { "11111111" };
+        let guesses: Vec<u16> = (0..32).map(|_| open(wrong, "203.0.113.2")).collect();
+
+        assert_eq!(guesses.iter().filter(|it| **it == 404).count(), 30);
+        assert_eq!(guesses.last(), Some(&429));
+        assert_eq!(open(&receipt.code, "203.0.113.2"), 429);
+        assert_eq!(open(&receipt.code, "203.0.113.1"), 200);
+    } with [("trusted_proxies", "127.0.0.0/8")]
+
+    fn a_reissued_code_ends_the_old_one(world) {
+        let receipt = world.submit(json!({}));
+        let answer = world.act("clerk", &receipt.number, "reissue-receipt", json!({})).expect(200).json();
+        let new = Receipt { code: answer["receipt_code"].as_str().unwrap().to_owned(), ..receipt.clone() };
+
+        world.resident(&new, "supplement", json!({"text": "补充一点"})).expect(200);
+        world.resident(&receipt, "supplement", json!({"text": "补充一点"})).expect(404);
+    }
+
+    fn thirty_racing_submissions_with_one_key_make_one_ticket(world) {
+        let body = submission(json!({"subject": "抢着提交"}));
+        let request = world.app.post("/api/v1/tickets", &body).header("Idempotency-Key", "0f8e7d6c5b4a39281706f5e4d3c2b1a0");
+
+        let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..30).map(|_| scope.spawn(|| { let it = request.send(); (it.status, it.text) })).collect();
+            racers.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+
+        let distinct: BTreeSet<&(u16, String)> = answers.iter().collect();
+        assert_eq!(distinct.len(), 1, "{distinct:?}");
+        assert_eq!(answers[0].0, 201);
+        let other = submission(json!({"subject": "别的内容"}));
+        let reused = world.app.post("/api/v1/tickets", &other)
+            .header("Idempotency-Key", "0f8e7d6c5b4a39281706f5e4d3c2b1a0").send().expect(422);
+        assert_eq!(reused.slug(), "key-reused");
+        assert_eq!(found(&world, "/api/v1/tickets?q=抢着提交").len(), 1);
+    }
+
+    fn numbers_have_no_gaps_under_a_race_with_refusals(world) {
+        let good = world.app.post("/api/v1/tickets", &submission(json!({})));
+        let bad = world.app.post("/api/v1/tickets", &submission(json!({"category": "no_such"})));
+
+        let numbers: Vec<String> = std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..60).map(|at| {
+                let request = if at % 3 == 2 { bad.clone() } else { good.clone() };
+                scope.spawn(move || request.send())
+            }).collect();
+            racers.into_iter().map(|it| it.join().unwrap()).filter(|it| it.status == 201)
+                .map(|it| it.json()["number"].as_str().unwrap().to_owned()).collect()
+        });
+
+        let running: BTreeSet<u64> = numbers.iter().map(|it| Number::parse(it).unwrap().running()).collect();
+        assert_eq!(running, (1..=40).collect());
+    }
+
+    fn every_wrong_field_is_named_at_once_and_nothing_is_kept(world) {
+        let body = json!({
+            "community": "YD", "description": "  ", "source": "kiosk", "received_at": "2026-11-01T00:00:00Z",
+            "contact": {"phone": "abc", "email": "a@b\r\nBcc: x@y.z", "channel": "sms"},
+            "location": {"lat": 99.0}, "attachments_expected": 0,
+        });
+        let refused = world.app.post("/api/v1/tickets", &body).send().expect(422).json();
+
+        let fields: BTreeSet<&str> =
+            refused["errors"].as_array().unwrap().iter().map(|it| it["field"].as_str().unwrap()).collect();
+        let expected = ["contact.channel", "contact.email", "contact.phone", "description", "location.lat", "received_at", "source"];
+        assert_eq!(fields, expected.into_iter().collect());
+        let unknown = world.app.post("/api/v1/tickets", &submission(json!({"colour": "red"}))).send().expect(422);
+        assert_eq!(unknown.json()["errors"][0]["field"], "colour");
+        world.app.post("/api/v1/tickets", &submission(json!({"community": "NO"}))).send().expect(422);
+        assert_eq!(found(&world, "/api/v1/tickets").len(), 0);
+    }
+
+    fn the_time_of_receipt_is_the_staffs_and_never_in_the_future(world) {
+        let token = world.token("clerk");
+        let submit = |at: &str| {
+            let body = submission(json!({"received_at": at, "source": "call"}));
+            world.app.post("/api/v1/tickets", &body).bearer(&token).send()
+        };
+
+        let past = submit("2026-11-19T20:00:00+00:00").expect(201).json();
+        // 20:00 UTC is the next morning in Shanghai.
+        assert!(past["number"].as_str().unwrap().starts_with("YD-20261120-0001"), "{past}");
+        submit("2026-11-23T01:00:01Z").expect(422);
+        submit("yesterday").expect(422);
+    }
+
+    fn staff_submit_only_where_they_work(world) {
+        let body = submission(json!({"community": "HX"}));
+
+        world.app.post("/api/v1/tickets", &body).bearer(&world.token("clerk")).send().expect(403);
+        world.app.post("/api/v1/tickets", &body).bearer(&world.token("leader")).send().expect(403);
+    }
+
+    fn contact_is_masked_and_every_unmasking_is_in_the_trail(world) {
+        let contact = json!({"name": "林秀英", "phone": "+86 138-1234-5678", "email": "lin@example.org", "channel": "call"});
+        let number = world.submit(json!({"contact": contact})).number;
+
+        let seen = world.ticket("triager", &number);
+        assert_eq!(seen["contact"]["phone"], "138****5678");
+        assert_eq!(world.ticket("leader", &number)["contact"], Value::Null);
+        world.app.post(&format!("/api/v1/tickets/{number}/contact-views"), &json!({"reason": "核实地点"}))
+            .bearer(&world.token("leader")).send().expect(403);
+        let whole = world.app.post(&format!("/api/v1/tickets/{number}/contact-views"), &json!({"reason": "核实地点"}))
+            .bearer(&world.token("triager")).send().expect(200).json();
+        assert_eq!(whole["phone"], "13812345678");
+        assert_eq!(world.trail(&number), ["ticket.received", "ticket.contact_viewed"]);
+        assert_eq!(world.ticket("triager", &number)["version"], seen["version"]);
+        let events = world.app.get(&format!("/api/v1/tickets/{number}/events")).bearer(&world.token("auditor")).send();
+        assert!(!events.expect(200).text.contains("1381234"));
+    }
+
+    fn a_whole_phone_number_finds_its_tickets_and_a_part_does_not(world) {
+        let number = world.submit(json!({"contact": {"phone": "13812345678", "channel": "call"}})).number;
+        world.submit(json!({}));
+
+        assert_eq!(found(&world, "/api/v1/tickets?q=138%201234%205678"), [number]);
+        assert_eq!(found(&world, "/api/v1/tickets?q=1381234567"), [""; 0]);
+    }
+}
+
+/// The numbers a triager finds, in their order.
+#[track_caller]
+fn found(world: &World, path: &str) -> Vec<String> {
+    let page = world.app.get(path).bearer(&world.token("triager")).send().expect(200).json();
+    page["items"].as_array().unwrap().iter().map(|it| it["number"].as_str().unwrap().to_owned()).collect()
+}

@@ -1,0 +1,122 @@
+//! The queue and the search: order, pages, filters, Chinese words, and nobody else's rows.
+
+use serde_json::json;
+
+use crate::builders::{World, submission};
+use crate::harness::both_worlds;
+
+both_worlds! {
+    fn two_character_words_are_found_newest_first(world) {
+        let first = world.submit(json!({"subject": "南门路灯坏了", "description": "请修"})).number;
+        world.submit(json!({"subject": "灯光太亮", "description": "晚上睡不着"}));
+        let second = world.submit(json!({"subject": "树挡住了", "description": "小路灯光被挡"})).number;
+
+        assert_eq!(found(&world, "triager", "?q=路灯"), [second, first.clone()]);
+        assert_eq!(found(&world, "triager", "?q=南门路灯坏"), [first.clone()]);
+        assert_eq!(found(&world, "triager", "?q=坏"), [first.clone()]);
+        assert_eq!(found(&world, "triager", "?q=灯路"), [""; 0]);
+        assert_eq!(found(&world, "triager", &format!("?q={}", first.to_lowercase())), [first]);
+    }
+
+    fn another_community_sees_nothing(world) {
+        let number = world.submit(json!({})).number;
+
+        assert_eq!(found(&world, "other", ""), [""; 0]);
+        assert_eq!(found(&world, "other", "?q=路灯"), [""; 0]);
+        assert_eq!(found(&world, "other", &format!("?q={number}")), [""; 0]);
+        assert_eq!(world.read("other", &number).status, 404);
+        assert_eq!(found(&world, "street_triager", "?q=路灯"), [number]);
+    }
+
+    fn a_handler_sees_what_the_own_unit_leads_or_supports(world) {
+        let led = world.submit(json!({})).number;
+        world.submit(json!({}));
+        world.steps(&led, &[
+            ("triager", "accept", json!({"category": "street_light", "priority": "normal"})),
+            ("triager", "assign", json!({"unit": "WY", "supporting": ["ZY"]})),
+        ]);
+
+        assert_eq!(found(&world, "handler", ""), [led.clone()]);
+        assert_eq!(found(&world, "handler2", "?q=路灯"), [led.clone()]);
+        world.act("handler2", &led, "note", json!({"text": "我们派人去"})).expect(200);
+        world.act("handler2", &led, "acknowledge", json!({})).expect(403);
+        assert_eq!(world.ticket("handler2", &led)["actions"], json!(["note"]));
+    }
+
+    fn pages_join_without_holes_or_repeats_while_new_ones_arrive(world) {
+        let mut numbers: Vec<String> = (0..7).map(|_| world.submit(json!({})).number).collect();
+        numbers.reverse();
+        let page = |query: &str| {
+            world.app.get(&format!("/api/v1/tickets?{query}")).bearer(&world.token("triager")).send().expect(200)
+        };
+
+        let first = page("limit=3");
+        world.submit(json!({}));
+        let mut seen = numbers_of(&first.json());
+        let mut next = first.json()["next_cursor"].as_str().map(str::to_owned);
+        assert!(first.header("Link").contains("rel=\"next\""));
+        while let Some(cursor) = next {
+            let body = page(&format!("limit=3&cursor={cursor}")).json();
+            seen.extend(numbers_of(&body));
+            next = body["next_cursor"].as_str().map(str::to_owned);
+        }
+
+        assert_eq!(seen, numbers);
+    }
+
+    fn filters_narrow_and_wrong_ones_are_named(world) {
+        let one = world.submit(json!({"location": {"building": "5"}})).number;
+        let two = world.submit(json!({})).number;
+        world.steps(&two, &[("triager", "accept", json!({"category": "street_light", "priority": "urgent"}))]);
+
+        assert_eq!(found(&world, "triager", "?building=5"), [one.clone()]);
+        assert_eq!(found(&world, "triager", "?status=received"), [one.clone()]);
+        assert_eq!(found(&world, "triager", "?status=received,accepted&sort=received_at"), [one, two.clone()]);
+        assert_eq!(found(&world, "triager", "?category=street_light&priority=urgent"), [two]);
+        assert_eq!(found(&world, "triager", "?overdue=true"), [""; 0]);
+        for wrong in ["status=open", "sort=name", "limit=201", "cursor=x", "unit=NO", "due_before=soon"] {
+            let answer = world.app.get(&format!("/api/v1/tickets?{wrong}")).bearer(&world.token("triager")).send();
+            assert!(matches!(answer.status, 400 | 422), "{wrong}: {}", answer.status);
+        }
+        world.app.get("/api/v1/tickets?colour=red").bearer(&world.token("triager")).send().expect(400);
+    }
+
+    fn an_amended_subject_is_found_by_its_new_words_only(world) {
+        let number = world.submit(json!({"subject": "水管漏水", "description": "一楼"})).number;
+        let path = format!("/api/v1/tickets/{number}");
+        world.app.patch(&path, &json!({"subject": "井盖松动"})).bearer(&world.token("triager")).send().expect(428);
+
+        let amended = world.app.patch(&path, &json!({"subject": "井盖松动"})).bearer(&world.token("triager"))
+            .if_match(1).send().expect(200);
+
+        assert_eq!(amended.header("ETag"), "\"2\"");
+        assert_eq!(found(&world, "triager", "?q=井盖"), [number]);
+        assert_eq!(found(&world, "triager", "?q=漏水"), [""; 0]);
+    }
+
+    fn the_summary_counts_intake_and_backlog_of_a_node(world) {
+        world.submit(json!({}));
+        let gone = world.submit(json!({}));
+        world.resident(&gone, "withdraw", json!({})).expect(200);
+        world.app.post("/api/v1/tickets", &submission(json!({"community": "HX"}))).send().expect(201);
+        let summary = |user: &str, query: &str| {
+            world.app.get(&format!("/api/v1/stats/summary{query}")).bearer(&world.token(user)).send()
+        };
+
+        let own = summary("leader", "?node=YD&from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z").expect(200).json();
+        assert_eq!((own["intake"].as_i64(), own["backlog"].as_i64()), (Some(2), Some(1)));
+        assert_eq!(summary("street_leader", "").expect(200).json()["intake"], 3);
+        summary("leader", "?node=HX").expect(404);
+        summary("clerk", "").expect(403);
+    }
+}
+
+fn numbers_of(page: &serde_json::Value) -> Vec<String> {
+    page["items"].as_array().unwrap().iter().map(|it| it["number"].as_str().unwrap().to_owned()).collect()
+}
+
+#[track_caller]
+fn found(world: &World, username: &str, query: &str) -> Vec<String> {
+    let path = format!("/api/v1/tickets{query}");
+    numbers_of(&world.app.get(&path).bearer(&world.token(username)).send().expect(200).json())
+}
