@@ -215,7 +215,7 @@ fn roles_of(username: &str) -> Vec<(Role, &'static str, Option<&'static str>)> {
             .collect();
     }
     let found = USERS.iter().find(|it| it.0 == username);
-    found.map(|it| vec![(it.1, it.2, it.3)]).unwrap_or_else(|| panic!("nobody is called {username}"))
+    found.map_or_else(|| panic!("nobody is called {username}"), |it| vec![(it.1, it.2, it.3)])
 }
 
 async fn add_user(app: &red_mailbox::service::App, username: &str) {

@@ -1,5 +1,6 @@
 //! The tests from outside: one binary, both databases.
 #![expect(clippy::unwrap_used, reason = "a panic is the report")]
+#![expect(clippy::needless_pass_by_value, reason = "a story reads best with its JSON in place")]
 
 mod accounts;
 mod app;
