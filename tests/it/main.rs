@@ -13,6 +13,7 @@ mod migrations;
 mod postgres;
 mod process;
 mod queue;
+mod setup;
 mod sign_in;
 mod store;
 mod web;

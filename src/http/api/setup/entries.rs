@@ -160,9 +160,12 @@ collections! {
 }
 
 /// The category tree.
-#[expect(clippy::wildcard_imports, reason = "one file, whose collections share everything")]
 pub mod categories {
-    use super::*;
+    use super::{
+        App, Asked, AtNode, Body, Caller, Deserialize, EntryChange, EntryView, Fields, HttpRequest,
+        HttpResponse, IfMatch, IntoParams, NewEntry, PageView, Problem, PublicCategoryView, Query, SetupKind,
+        StaffCaller, at_place, domain, done, listed, ok, ok_at, setup, web,
+    };
 
     /// Which part of the list of categories.
     #[derive(Debug, Deserialize, IntoParams)]
@@ -207,9 +210,12 @@ pub mod categories {
 }
 
 /// Self-service kiosks and their device tokens.
-#[expect(clippy::wildcard_imports, reason = "one file, whose collections share everything")]
 pub mod kiosks {
-    use super::*;
+    use super::{
+        App, Asked, AtNode, Body, EntryChange, EntryView, Fields, HttpRequest, HttpResponse, IfMatch,
+        IssuedView, NewEntry, PageView, Problem, Query, SetupKind, StaffCaller, created, domain, done,
+        listed, ok_at, place, setup, web,
+    };
 
     list!(Kiosk, domain::Kiosk, "/api/v1/kiosks", "kiosk");
 
