@@ -28,24 +28,30 @@ pub fn failed_guesses(db: &mut Db, scope: &str, subject: &str, now: At) -> Resul
     })
 }
 
-/// Counts one more failed guess of `subject`.
+/// Counts one more failed guess of `subject`; guesses at once are all counted.
 ///
 /// # Errors
 /// Only those of the database.
 pub fn count_guess(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<(), StoreError> {
-    let (n_failed, ends_at) = failed_guesses(db, scope, subject, now)?;
-    let started_at = if n_failed == 0 { now.micros() } else { (ends_at + -WINDOW).micros() };
+    let window_began_after = (now + -WINDOW).micros();
+    let n_counted = on!(db, |c| diesel::update(failed_attempt::table.find((scope, subject)))
+        .filter(failed_attempt::window_started_at.gt(window_began_after))
+        .set(failed_attempt::n_failed.eq(failed_attempt::n_failed + 1))
+        .execute(c))?;
+    if n_counted > 0 {
+        return Ok(());
+    }
     on!(db, |c| diesel::insert_into(failed_attempt::table)
         .values((
             failed_attempt::scope.eq(scope),
             failed_attempt::subject.eq(subject),
             failed_attempt::n_failed.eq(1),
-            failed_attempt::window_started_at.eq(started_at),
+            failed_attempt::window_started_at.eq(now.micros()),
             failed_attempt::blocked_until.eq(0),
         ))
         .on_conflict((failed_attempt::scope, failed_attempt::subject))
         .do_update()
-        .set((failed_attempt::n_failed.eq(n_failed + 1), failed_attempt::window_started_at.eq(started_at),))
+        .set((failed_attempt::n_failed.eq(1), failed_attempt::window_started_at.eq(now.micros())))
         .execute(c))?;
     Ok(())
 }

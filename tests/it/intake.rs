@@ -124,6 +124,26 @@ both_worlds! {
         assert_eq!(found(&world, "/api/v1/tickets").len(), 0);
     }
 
+    fn zero_bytes_and_odd_characters_are_never_an_error_of_ours(world) {
+        let odd = "\u{200B}路灯\0\u{7}坏了\u{FEFF}";
+        let number = world.submit(json!({"subject": odd, "description": odd})).number;
+        assert_eq!(world.ticket("triager", &number)["subject"], "路灯坏了");
+        for body in [
+            submission(json!({"category": "a\0b"})),
+            submission(json!({"community": "Y\0D"})),
+            submission(json!({"contact": {"phone": "1\0", "email": "a\0@b.c"}})),
+            submission(json!({"location": {"lat": 1e308, "lon": -1e308}})),
+        ] {
+            world.app.post("/api/v1/tickets", &body).send().expect(422);
+        }
+        for query in ["q=%00", "building=%00", "unit=%00", "assignee=%00", "node=%00", "cursor=%00", "from=%00", "limit=-1"] {
+            let path = format!("/api/v1/tickets?{query}");
+            let status = world.app.get(&path).bearer(&world.token("triager")).send().status;
+            assert!(status < 500, "{query}: {status}");
+        }
+        assert!(world.app.get("/api/v1/tickets/%00").bearer(&world.token("triager")).send().status < 500);
+    }
+
     fn the_time_of_receipt_is_the_staffs_and_never_in_the_future(world) {
         let token = world.token("clerk");
         let submit = |at: &str| {

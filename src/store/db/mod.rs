@@ -68,6 +68,11 @@ macro_rules! held {
 }
 pub(crate) use held;
 
+/// False for a text with a zero byte: PostgreSQL has none, so nothing stored is called that.
+pub(super) fn can_be_stored(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 impl Db {
     /// Runs `work`; if it fails, what it did is rolled back and the transaction goes on.
     ///

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::domain::people::Role;
 use crate::domain::value::{AccountId, SetupId};
-use crate::store::db::{Db, StoreError, on};
+use crate::store::db::{Db, StoreError, can_be_stored, on};
 use crate::store::schema::{account, role_grant};
 
 /// The account with `username`, unless it is disabled.
@@ -14,6 +14,9 @@ use crate::store::schema::{account, role_grant};
 /// # Errors
 /// Only those of the database.
 pub fn find_active(db: &mut Db, username: &str) -> Result<Option<AccountId>, StoreError> {
+    if !can_be_stored(username) {
+        return Ok(None);
+    }
     let username = username.to_lowercase();
     let id: Option<i64> = on!(db, |c| account::table
         .filter(account::username.eq(&username))

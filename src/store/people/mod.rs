@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::db::{Db, StoreError, held, on};
+use super::db::{Db, StoreError, can_be_stored, held, on};
 use super::schema::{account, node, role_grant, setup_entry};
 use crate::domain::accounts::{Account, Held, Username};
 use crate::domain::people::{Grant, Role};
@@ -287,6 +287,9 @@ pub fn has_other_admin(db: &mut Db, id: AccountId) -> Result<bool, StoreError> {
 /// # Errors
 /// Only those of the database.
 pub fn node_by_code(db: &mut Db, code: &str) -> Result<Option<(NodeId, String)>, StoreError> {
+    if !can_be_stored(code) {
+        return Ok(None);
+    }
     let found: Option<(i64, String)> = on!(db, |c| node::table
         .filter(node::code.eq(code))
         .filter(node::retired_at.is_null())
@@ -301,6 +304,9 @@ pub fn node_by_code(db: &mut Db, code: &str) -> Result<Option<(NodeId, String)>,
 /// # Errors
 /// Only those of the database.
 pub fn units_by_code(db: &mut Db, code: &str) -> Result<Vec<(SetupId, String)>, StoreError> {
+    if !can_be_stored(code) {
+        return Ok(Vec::new());
+    }
     let found: Vec<(i64, Option<String>)> = on!(db, |c| setup_entry::table
         .left_join(node::table.on(node::id.nullable().eq(setup_entry::node_id)))
         .filter(setup_entry::kind.eq("unit"))

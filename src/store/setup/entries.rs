@@ -9,7 +9,7 @@ use diesel::sql_types::BigInt;
 use super::{ROWS_MAX, Sight, bounds, corrupt, ids_of};
 use crate::domain::setup::{CATEGORY_LEVELS_MAX, Details, Entry, SetupKind};
 use crate::domain::value::{At, NodeId, SetupId};
-use crate::store::db::{Db, StoreError, on};
+use crate::store::db::{Db, StoreError, can_be_stored, on};
 use crate::store::schema::{node, setup_entry};
 
 /// The expression of `setup_entry_kind_node_id_code_idx`, word for word, or the index is not used.
@@ -149,6 +149,9 @@ pub fn find_by_code(
     path: &str,
     code: &str,
 ) -> Result<Option<Entry>, StoreError> {
+    if !can_be_stored(code) {
+        return Ok(None);
+    }
     let nodes = with_zero(path)?;
     let rows: Vec<EntryRow> = on!(db, |c| setup_entry::table
         .filter(setup_entry::kind.eq(kind.as_str()))
@@ -231,6 +234,9 @@ pub fn list_entries(
 /// # Errors
 /// Only those of the database.
 pub fn entries_coded(db: &mut Db, kind: SetupKind, code: &str) -> Result<Vec<(Entry, String)>, StoreError> {
+    if !can_be_stored(code) {
+        return Ok(Vec::new());
+    }
     let rows: Vec<(EntryRow, Option<String>)> = on!(db, |c| setup_entry::table
         .left_join(node::table.on(setup_entry::node_id.eq(node::id.nullable())))
         .filter(setup_entry::kind.eq(kind.as_str()))

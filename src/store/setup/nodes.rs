@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::{ROWS_MAX, Sight, bounds, corrupt};
 use crate::domain::setup::{Node, NodeKind};
 use crate::domain::value::{At, NodeId};
-use crate::store::db::{Db, StoreError, on};
+use crate::store::db::{Db, StoreError, can_be_stored, on};
 use crate::store::schema::node;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -150,6 +150,9 @@ pub fn node_by_path(db: &mut Db, path: &str) -> Result<Node, StoreError> {
 /// # Errors
 /// Only those of the database.
 pub fn find_node_by_code(db: &mut Db, code: &str) -> Result<Option<Node>, StoreError> {
+    if !can_be_stored(code) {
+        return Ok(None);
+    }
     let row: Option<NodeRow> = on!(db, |c| node::table
         .filter(node::code.eq(code))
         .select(NodeRow::as_select())
