@@ -18,6 +18,8 @@ pub struct Message {
     pub message_id: String,
     pub state: String,
     pub n_attempts: i64,
+    /// When it was first queued, in microseconds; the date it is sent under.
+    pub created_at: i64,
 }
 
 /// Queues the sending of reply `reply_id`; again, when it was given up or cancelled before.
@@ -58,8 +60,9 @@ pub fn queue(
 
 /// Due and not leased by another; a macro, because the two engines' queries are two types.
 macro_rules! due_messages {
-    ($now:expr, $limit:expr) => {
+    ($channel:expr, $now:expr, $limit:expr) => {
         outbox::table
+            .filter(outbox::channel.eq($channel))
             .filter(outbox::state.eq_any(["queued", "sending"]))
             .filter(outbox::next_attempt_at.le($now.micros()))
             .filter(outbox::leased_until.is_null().or(outbox::leased_until.le($now.micros())))
@@ -69,7 +72,16 @@ macro_rules! due_messages {
     };
 }
 
-/// Claims up to `limit` messages whose time has come: counts the attempt, sets the next one, leases them.
+/// True when a message of `channel` could be claimed at `now`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn has_due(db: &mut Db, channel: &str, now: At) -> Result<bool, StoreError> {
+    let due: Vec<Message> = on!(db, |c| due_messages!(channel, now, 1).load(c))?;
+    Ok(!due.is_empty())
+}
+
+/// Claims up to `limit` messages of `channel` whose time has come: counts the attempt, sets the next one, leases them.
 ///
 /// Ordered by next attempt, so that the same failing rows do not starve the rest.
 ///
@@ -77,14 +89,15 @@ macro_rules! due_messages {
 /// Only those of the database.
 pub fn claim(
     db: &mut Db,
+    channel: &str,
     now: At,
     lease_until: At,
     limit: i64,
-    next_attempt: impl Fn(i64) -> At,
+    next_attempt: impl Fn(&Message) -> At,
 ) -> Result<Vec<Message>, StoreError> {
     let due: Vec<Message> = match db {
-        Db::Lite(c) => due_messages!(now, limit).load(c)?,
-        Db::Pg(c) => due_messages!(now, limit).for_update().skip_locked().load(c)?,
+        Db::Lite(c) => due_messages!(channel, now, limit).load(c)?,
+        Db::Pg(c) => due_messages!(channel, now, limit).for_update().skip_locked().load(c)?,
     };
     let mut claimed = Vec::with_capacity(due.len());
     for mut message in due {
@@ -93,7 +106,7 @@ pub fn claim(
             .set((
                 outbox::state.eq("sending"),
                 outbox::n_attempts.eq(message.n_attempts),
-                outbox::next_attempt_at.eq(next_attempt(message.n_attempts).micros()),
+                outbox::next_attempt_at.eq(next_attempt(&message).micros()),
                 outbox::leased_until.eq(Some(lease_until.micros())),
             ))
             .execute(c))?;
@@ -102,7 +115,9 @@ pub fn claim(
     Ok(claimed)
 }
 
-/// Settles a message that is done with: `delivered` or `given_up`.
+/// Settles a message that is done with: `delivered`, `given_up` or `cancelled`.
+///
+/// One that was delivered stays so: a repeat that comes later settles nothing.
 ///
 /// # Errors
 /// Only those of the database.
@@ -113,7 +128,7 @@ pub fn settle(
     last_error: Option<&str>,
     now: At,
 ) -> Result<(), StoreError> {
-    on!(db, |c| diesel::update(outbox::table.find(id))
+    on!(db, |c| diesel::update(outbox::table.find(id).filter(outbox::state.ne("delivered")))
         .set((
             outbox::state.eq(state),
             outbox::leased_until.eq(None::<i64>),
