@@ -8,6 +8,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod keys;
+pub mod notify;
 pub mod service;
 pub mod store;
 pub mod worker;
