@@ -1,17 +1,47 @@
-//! Time passing: once a second, what is due is done.
+//! Time passing: once a second, what is due is done, and replies that are due are sent.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::service::{App, timer};
+use crate::service::{App, Error, delivery, timer};
 
 /// Nothing the product promises is finer than a minute; a second keeps alarms prompt.
 const EVERY: Duration = Duration::from_secs(1);
+/// What a conversation with the mail server may still take once the server stops. One cut off is held by
+/// its lease and sent again later, under the same Message-ID.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
 /// Ticks until `stop` says so; a tick that has begun is finished.
-pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+///
+/// Mail has a beat of its own, so that a slow mail server holds up no timer.
+pub async fn run(app: App, stop: watch::Receiver<bool>) {
+    let timers =
+        repeat("run timers", stop.clone(), async || timer::tick(&app, app.clock.now()).await.map(|_done| ()));
+    let deliveries = async {
+        if app.settings.smtp_url.is_none() {
+            tracing::warn!("no mail server: replies by e-mail stay queued; hint: set RED_MAILBOX_SMTP_URL");
+            return;
+        }
+        let mut ending = stop.clone();
+        let sending = repeat("send replies", stop.clone(), async || {
+            delivery::deliver_due(&app, app.clock.now()).await.map(|_done| ())
+        });
+        tokio::select! {
+            () = sending => {}
+            () = async {
+                // An error means that nobody is left to say stop, which is the same.
+                let _stopped = ending.wait_for(|it| *it).await;
+                tokio::time::sleep(FINISH_WITHIN).await;
+            } => tracing::warn!("stopped while replies were being sent; they are sent again later"),
+        }
+    };
+    tokio::join!(timers, deliveries);
+}
+
+/// Does `act` once a second until `stop` says so.
+async fn repeat(what: &str, mut stop: watch::Receiver<bool>, act: impl AsyncFn() -> Result<(), Error>) {
     let mut beat = tokio::time::interval(EVERY);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_failing = false;
@@ -21,15 +51,15 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             _changed = stop.wait_for(|it| *it) => return,
             _instant = beat.tick() => {}
         }
-        match timer::tick(&app, app.clock.now()).await {
-            Ok(_done) if is_failing => {
-                tracing::info!("timers run again");
+        match act().await {
+            Ok(()) if is_failing => {
+                tracing::info!("could {what} again");
                 is_failing = false;
             }
-            Ok(_done) => {}
+            Ok(()) => {}
             // One line when it starts to fail, not one a second.
             Err(error) if !is_failing => {
-                tracing::error!("could not run timers: {error}");
+                tracing::error!("could not {what}: {error}");
                 is_failing = true;
             }
             Err(_again) => {}

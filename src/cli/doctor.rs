@@ -7,11 +7,17 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::keys::Keys;
 use crate::service::health::{self, Check};
-use crate::service::start;
+use crate::service::{delivery, start};
 
 /// Prints the settings and the checks; fails when a check does.
-pub(super) fn run(settings: &Settings, json: bool) -> Outcome {
-    let checks = checks(settings);
+///
+/// `test_to` is where a test mail is sent, if it is asked for.
+pub(super) fn run(settings: &Settings, json: bool, test_to: Option<&str>) -> Outcome {
+    let mut checks = checks(settings);
+    if let Some(to) = test_to {
+        let sending = delivery::send_test(settings, to, Clock::System.now());
+        checks.push(Check::of("test mail", actix_web::rt::System::new().block_on(sending)));
+    }
     let n_failed = checks.iter().filter(|it| !it.is_ok).count();
     if json {
         let shown = settings
@@ -54,6 +60,7 @@ fn checks(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![Check::of("key file", key), Check::of("free space", health::room(settings))];
     checks.extend(health::database(settings));
     checks.push(health::holidays(Clock::System.now()));
+    checks.push(Check::of("mail", delivery::outlook(settings)));
     checks
 }
 

@@ -46,6 +46,9 @@ enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Also send a test mail there
+        #[arg(long, value_name = "ADDRESS")]
+        send_test_mail: Option<String>,
     },
     /// Print the OpenAPI document
     Openapi,
@@ -165,7 +168,9 @@ fn run(line: &Line) -> Outcome {
     match &line.command {
         Command::Serve => serve::run(settings()?),
         Command::Migrate { dry_run } => doctor::migrate(&settings()?, *dry_run),
-        Command::Doctor { json } => doctor::run(&settings()?, *json),
+        Command::Doctor { json, send_test_mail } => {
+            doctor::run(&settings()?, *json, send_test_mail.as_deref())
+        }
         Command::Node(command) => node::run(&open(settings()?)?, command.clone()),
         Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),

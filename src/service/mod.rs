@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod circumstances;
+pub mod delivery;
 pub mod desk;
 pub mod files;
 pub mod health;
