@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod category;
 pub mod chain;
 pub mod event;
+pub mod import;
 pub mod number;
 pub mod people;
 pub mod refusal;

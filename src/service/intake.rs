@@ -86,23 +86,6 @@ pub async fn submit(
     app.store.write_intake(move |db: &mut Db| admit(db, &app_too, &caller, &parsed, once.as_ref(), now)).await
 }
 
-/// The same for a command that reads many rows: blocks until the database has it.
-///
-/// # Errors
-/// As [`submit`].
-pub fn submit_blocking(
-    app: &App,
-    caller: &Caller,
-    submission: Submission,
-    once: Option<Once>,
-) -> Result<Receipt, Error> {
-    let now = app.clock.now();
-    let parsed = submission.parse(&caller.actor, now)?;
-    let (app_too, caller) = (app.clone(), caller.clone());
-    app.store
-        .write_intake_blocking(move |db: &mut Db| admit(db, &app_too, &caller, &parsed, once.as_ref(), now))
-}
-
 /// Receives a submission within a transaction of the caller's.
 ///
 /// # Errors
