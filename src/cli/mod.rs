@@ -5,6 +5,7 @@
 //! the fix on a line of its own: `hint: …`.
 
 mod doctor;
+mod import;
 mod node;
 mod serve;
 mod unit;
@@ -58,6 +59,8 @@ enum Command {
     /// Add and list units that tickets are assigned to
     #[command(subcommand)]
     Unit(unit::UnitCommand),
+    /// Take in the rows of a CSV or XLSX file, each once
+    Import(import::ImportArgs),
     /// Keep the staff's accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -173,6 +176,7 @@ fn run(line: &Line) -> Outcome {
         }
         Command::Node(command) => node::run(&open(settings()?)?, command.clone()),
         Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
+        Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::circumstances::{Circumstances, keep};
 use super::{App, Caller, Error, receipts};
+use crate::domain::chain::hex;
 use crate::domain::number::Number;
 use crate::domain::people::{Actor, Permission, Role};
 use crate::domain::refusal::{Faults, Refusal};
@@ -47,6 +48,20 @@ impl Once {
             fingerprint: fingerprint(submission),
             expires: false,
         }
+    }
+
+    /// An imported row without an id: its content stands for it, and which of its equals in the file it is.
+    pub fn by_import_content(community: &str, submission: &Submission, occurrence: u32) -> Self {
+        let id = format!("{}#{occurrence}", hex(&fingerprint(submission)));
+        Self {
+            scope: format!("import-content:{}", community.to_uppercase()),
+            ..Self::by_import_id(community, &id, submission)
+        }
+    }
+
+    /// What is equal for submissions of equal content.
+    pub fn content(&self) -> &[u8] {
+        &self.fingerprint
     }
 }
 
@@ -98,13 +113,30 @@ pub fn admit(
     once: Option<&Once>,
     now: At,
 ) -> Result<Receipt, Error> {
+    arrive(db, app, caller, &Arrival { parsed, once, mailbox: None }, now)
+}
+
+/// A submission on its way in, and the mailbox it lay in.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    pub parsed: &'a Parsed,
+    pub once: Option<&'a Once>,
+    pub mailbox: Option<SetupId>,
+}
+
+/// As [`admit`], for what may come out of a mailbox.
+///
+/// # Errors
+/// As [`submit`].
+pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: At) -> Result<Receipt, Error> {
+    let Arrival { parsed, once, mailbox } = *arrival;
     if let Some(once) = once
         && let Some(kept) = kept_answers::find_answer(db, &once.scope, &once.key_hash, now)?
     {
         return repeated(db, app, &kept, once);
     }
     let node = community(db, caller, &parsed.community)?;
-    let looked_up = look_up(db, caller, &node, parsed)?;
+    let looked_up = LookedUp { mailbox, ..look_up(db, caller, &node, parsed)? };
     let surroundings = Circumstances::load(db, node.id, node.id)?;
 
     let day = parsed.received_at.local_date(node.time_zone);

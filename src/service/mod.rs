@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod desk;
 pub mod files;
 pub mod health;
+pub mod import;
 pub mod intake;
 pub mod orders;
 pub mod queue;

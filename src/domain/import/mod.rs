@@ -10,6 +10,7 @@ pub use time::{parse_local_time, time_of_serial};
 use super::refusal::{Faults, Refusal};
 use super::ticket::intake::{Contact, Location, Submission, clean, clean_line};
 use super::ticket::{Channel, Kind};
+use super::value::At;
 
 /// An id is a number or a short code.
 const ID_CHARS_MAX: usize = 200;
@@ -96,6 +97,15 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// What is in it as a title, empty for what can be none.
+    pub fn title(&self) -> String {
+        match self {
+            Cell::Text(text) => text.clone(),
+            Cell::Number(number) => number.to_string(),
+            Cell::Empty | Cell::Date(_) | Cell::Broken(_) => String::new(),
+        }
+    }
+
     /// True when there is nothing to read in it.
     pub fn is_blank(&self) -> bool {
         match self {
@@ -137,7 +147,12 @@ impl Header {
                 let (first, second) = (clean_line(&titles[before]), clean_line(&titles[at]));
                 return Err(Refusal::Malformed(format!(
                     "第 {} 列（{first}）和第 {} 列（{second}）都是 {}；请删去一列。 Columns {} and {} are both {}; remove one.",
-                    before + 1, at + 1, column.as_str(), before + 1, at + 1, column.as_str(),
+                    before + 1,
+                    at + 1,
+                    column.as_str(),
+                    before + 1,
+                    at + 1,
+                    column.as_str(),
                 )));
             }
         }
@@ -153,14 +168,22 @@ impl Header {
         Ok(Self { columns, unknown })
     }
 
+    /// How many columns the header has.
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// True when a row looks like a header: it names a column that an import cannot do without.
+    pub fn is_likely(titles: &[String]) -> bool {
+        titles.iter().any(|it| matches!(Column::parse(it), Some(Column::Subject | Column::Description)))
+    }
+
     /// Titles that mean no column; what is below them is ignored.
     pub fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
     /// Reads a row for `community`, whose clocks show `zone`; None when it is blank.
-    ///
-    /// `n_fields` is how many fields the row really has, where that can differ from the header's.
     pub fn read(&self, line: u64, cells: &[Cell], community: &str, zone: Tz) -> Option<Record> {
         if cells.iter().all(Cell::is_blank) {
             return None;
@@ -239,10 +262,8 @@ impl Fields<'_> {
             Cell::Number(number) => number.to_string(),
             Cell::Date(serial) => time_of_serial(serial).map(written).unwrap_or_default(),
             Cell::Broken(value) => {
-                self.faults.add(
-                    column.as_str(),
-                    format!("单元格出错：{value}。 The cell holds an error: {value}."),
-                );
+                self.faults
+                    .add(column.as_str(), format!("单元格出错：{value}。 The cell holds an error: {value}."));
                 return None;
             }
         };
@@ -302,7 +323,7 @@ impl Fields<'_> {
                 "不是时间；请写成 2020/1/6 12:09:38 这样。 Not a time; write it like 2020/1/6 12:09:38.",
             );
         }
-        at.map(|it| it.to_rfc3339())
+        at.map(At::to_rfc3339)
     }
 }
 

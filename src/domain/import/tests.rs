@@ -24,7 +24,8 @@ fn at_fault(record: &Record) -> Vec<&str> {
 
 #[test]
 fn headers_are_known_in_both_languages_and_any_order() {
-    let header = header(&["\u{feff}留言编号 ", "Received-At", "内容\u{200b}", "答复意见", "PHONE", ""]).unwrap();
+    let header =
+        header(&["\u{feff}留言编号 ", "Received-At", "内容\u{200b}", "答复意见", "PHONE", ""]).unwrap();
 
     let known = [Some(Column::Id), Some(Column::ReceivedAt), Some(Column::Description), None];
     assert_eq!(header.columns[..4], known);
@@ -59,12 +60,27 @@ fn times_are_read_in_every_form_and_as_local() {
         ("2020年1月6日", "2020-01-05T16:00:00Z"),
         ("43836", "2020-01-05T16:00:00Z"),
     ] {
-        let read = parse_local_time(given, ZONE).map(|it| it.to_rfc3339());
+        let read = parse_local_time(given, ZONE).map(At::to_rfc3339);
         assert_eq!(read.as_deref(), Some(expected), "{given}");
     }
     for wrong in [
-        "", "昨天", "2020/13/1", "2020/2/30", "6/1/2020", "20/1/6", "2020/1/6 25:00", "2020/1/6 12", "2020/1",
-        "2020-01-06T", "12:09", "5", "1e300", "NaN", "2020/1/6 12:09:38 PM", "2020//6", "二〇二〇年一月六日",
+        "",
+        "昨天",
+        "2020/13/1",
+        "2020/2/30",
+        "6/1/2020",
+        "20/1/6",
+        "2020/1/6 25:00",
+        "2020/1/6 12",
+        "2020/1",
+        "2020-01-06T",
+        "12:09",
+        "5",
+        "1e300",
+        "NaN",
+        "2020/1/6 12:09:38 PM",
+        "2020//6",
+        "二〇二〇年一月六日",
     ] {
         assert_eq!(parse_local_time(wrong, ZONE), None, "{wrong}");
     }
@@ -108,7 +124,14 @@ fn every_fault_of_a_row_is_told() {
     let titles = ["内容", "时间", "类型", "channel", "楼栋", "name"];
     let row = record(
         &titles,
-        &[text("灯"), text("昨天"), text("吐槽"), text("fax"), Cell::Date(45_000.0), Cell::Broken("#N/A".into())],
+        &[
+            text("灯"),
+            text("昨天"),
+            text("吐槽"),
+            text("fax"),
+            Cell::Date(45_000.0),
+            Cell::Broken("#N/A".into()),
+        ],
     );
 
     assert_eq!(at_fault(&row), ["building", "name", "channel", "kind", "received_at"]);

@@ -89,8 +89,7 @@ fn numbers(text: &str, separator: char, digits_max: usize) -> Option<Vec<u32>> {
         return Some(Vec::new());
     }
     let number = |part: &str| {
-        let is_number =
-            (1..=digits_max).contains(&part.len()) && part.bytes().all(|it| it.is_ascii_digit());
+        let is_number = (1..=digits_max).contains(&part.len()) && part.bytes().all(|it| it.is_ascii_digit());
         is_number.then(|| part.parse().ok()).flatten()
     };
     text.split(separator).map(|part| number(part.trim())).collect()
