@@ -16,7 +16,7 @@ use crate::domain::import::Record;
 use crate::domain::people::Actor;
 use crate::domain::refusal::{Faults, FieldFault, Refusal};
 use crate::domain::setup::{NodeKind, SetupKind};
-use crate::domain::ticket::intake::Parsed;
+use crate::domain::ticket::intake::{Parsed, Submission};
 use crate::domain::value::SetupId;
 use crate::store::{Db, StoreError};
 
@@ -74,6 +74,7 @@ pub struct Import {
 
 /// A row that is good so far.
 struct Letter {
+    id: Option<String>,
     parsed: Parsed,
     once: Once,
 }
@@ -174,8 +175,8 @@ impl Import {
     async fn read(&mut self, record: Record) -> Result<Result<Letter, Vec<FieldFault>>, Error> {
         let Record { line: _, id, mut submission, mut faults } = record;
         // Told apart by what the sheet says, not by what its category was looked up as.
-        let once = match id {
-            Some(id) => Once::by_import_id(&self.community, &id, &submission),
+        let once = match &id {
+            Some(id) => Once::by_import_id(&self.community, id, &submission),
             None => self.once_without_id(&submission),
         };
         let is_broken = faults.0.iter().any(|it| it.field == "row");
@@ -187,7 +188,7 @@ impl Import {
                 if let Some(name) = category {
                     parsed.category = self.category(&name).await?;
                 }
-                return Ok(Ok(Letter { parsed, once }));
+                return Ok(Ok(Letter { id, parsed, once }));
             }
             Err(Refusal::Invalid(more)) if !is_broken => add_other(&mut faults, more),
             Err(other) if !is_broken => faults.add("row", other.to_string()),
@@ -196,7 +197,7 @@ impl Import {
         Ok(Err(faults.0))
     }
 
-    fn once_without_id(&mut self, submission: &crate::domain::ticket::intake::Submission) -> Once {
+    fn once_without_id(&mut self, submission: &Submission) -> Once {
         let content = Once::by_import_content(&self.community, submission, 0).content().to_vec();
         let occurrence = self.occurrences.entry(content).or_insert(0);
         *occurrence += 1;
@@ -292,10 +293,11 @@ fn save_one(
         Ok(receipt) if receipt.is_new => Ok(Verdict::New),
         Ok(_) => Ok(Verdict::Before),
         Err(Error::Refusal(Refusal::KeyReused)) => {
+            let id = letter.id.as_deref().unwrap_or_default();
             let mut faults = Faults::default();
             faults.add(
                 "id",
-                "这个编号已经用于另一内容；请改编号，或在系统里修改那一件。 This id was imported with other content; take another id, or amend that ticket.",
+                format!("编号 {id} 已经用于另一封信；请改编号，或在系统里修改那一件。 Id {id} was imported for another letter; take another id, or amend that ticket."),
             );
             Ok(Verdict::Refused(faults.0))
         }

@@ -8,6 +8,7 @@ mod architecture;
 mod builders;
 mod delivery;
 mod harness;
+mod import;
 mod intake;
 mod lifecycle;
 mod migrations;
