@@ -32,7 +32,7 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
             () = sending => {}
             () = async {
                 // An error means that nobody is left to say stop, which is the same.
-                let _stopped = ending.wait_for(|it| *it).await;
+                drop(ending.wait_for(|it| *it).await);
                 tokio::time::sleep(FINISH_WITHIN).await;
             } => tracing::warn!("stopped while replies were being sent; they are sent again later"),
         }

@@ -32,12 +32,17 @@ fn delivery_of(ticket: &Value) -> &str {
     ticket["replies"][0]["delivery"].as_str().unwrap()
 }
 
-/// One round of sending by the mail server at `smtp_url`; empty for none.
-fn deliver(world: &World, smtp_url: &str) -> Delivered {
+/// The application with another mail server; empty for none.
+fn with_mail(world: &World, smtp_url: &str) -> App {
     let folder = tempfile::tempdir().unwrap();
     let differ = [("smtp_url", smtp_url), ("public_url", "http://red-mailbox.test")];
     let settings = Arc::new(Settings::in_folder(folder.path(), &differ).unwrap());
-    let app = App { settings, ..world.app.app.clone() };
+    App { settings, ..world.app.app.clone() }
+}
+
+/// One round of sending by the mail server at `smtp_url`; empty for none.
+fn deliver(world: &World, smtp_url: &str) -> Delivered {
+    let app = with_mail(world, smtp_url);
     let mut done = Delivered::default();
     run(async { done = deliver_due(&app, app.clock.now()).await.unwrap() });
     done
@@ -205,6 +210,26 @@ both_worlds! {
 
         assert_eq!(deliver(&world, &server.url()), ONE_DELIVERED);
         assert_eq!(message(&world), ("delivered".to_owned(), 2, None));
+        assert_eq!(world.ticket("triager", &number)["status"], "replied");
+    }
+
+    fn the_worker_sends_what_is_queued_and_finishes_it_when_it_stops(world) {
+        let server = MailServer::start(Manner::Holds);
+        let number = replied(&world).number;
+        let app = with_mail(&world, &server.url());
+
+        run(async {
+            let (stop, stopped) = tokio::sync::watch::channel(false);
+            let watching = async {
+                while server.mails().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+                stop.send_replace(true);
+                server.turn(Manner::Takes);
+            };
+            tokio::join!(red_mailbox::worker::run(app, stopped), watching);
+        });
+
         assert_eq!(world.ticket("triager", &number)["status"], "replied");
     }
 
