@@ -101,7 +101,8 @@ pub fn may(role: Role, permission: Permission) -> bool {
         ),
         Role::Handler => matches!(
             permission,
-            P::ReadTicket
+            P::Submit
+                | P::ReadTicket
                 | P::ReadMaskedContact
                 | P::UnmaskContact
                 | P::Handle
@@ -181,9 +182,9 @@ impl Staff {
         self.grants.iter().any(|it| it.role == role && it.covers(path))
     }
 
-    /// True when this person handles for `unit`.
-    pub fn handles_for(&self, unit: SetupId) -> bool {
-        self.grants.iter().any(|it| it.role == Role::Handler && it.unit == Some(unit))
+    /// True when this person holds any role for `unit`.
+    pub fn belongs_to(&self, unit: SetupId) -> bool {
+        self.grants.iter().any(|it| it.unit == Some(unit))
     }
 }
 

@@ -51,7 +51,7 @@ impl Limits {
 }
 
 /// An IPv6 household has a whole /64 to choose addresses from; it counts as one.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() & (u128::MAX << 64)).into(),

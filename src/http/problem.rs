@@ -170,6 +170,15 @@ impl Problem {
         self.more.errors.push(FieldFault { field, message });
     }
 
+    /// Names the moves that are legal instead, unless the refusal did so itself.
+    #[must_use]
+    pub fn with_legal(mut self, legal: impl FnOnce() -> Vec<String>) -> Self {
+        if self.row.0 == 409 && self.more.legal.is_none() {
+            self.more.legal = Some(legal());
+        }
+        self
+    }
+
     /// Shows what is there now, beside a stale version.
     #[must_use]
     pub fn with_current(mut self, current: serde_json::Value) -> Self {

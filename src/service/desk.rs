@@ -4,6 +4,7 @@ use super::circumstances::{Circumstances, keep};
 use super::files::{self, TicketFile};
 use super::orders::{self, LogBody, Order, RedirectBody};
 use super::{App, Caller, Error, receipts};
+use crate::domain::category::suspects_danger;
 use crate::domain::event::{Recorded, Stream};
 use crate::domain::number::{Number, is_slip_serial};
 use crate::domain::people::{Actor, Permission};
@@ -12,8 +13,8 @@ use crate::domain::ticket::intake::{
     Contact, DESCRIPTION_CHARS_MAX, Location, contact_text, location_text, parse_contact, parse_location,
     required_text,
 };
-use crate::domain::ticket::{Channel, Delivery, Kind, Priority, ReplyDecision, Ticket, Verb, text};
-use crate::domain::value::TicketId;
+use crate::domain::ticket::{Change, Channel, Delivery, Kind, Priority, ReplyDecision, Ticket, Verb, text};
+use crate::domain::value::{At, TicketId};
 use crate::store::tickets::By;
 use crate::store::{Db, StoreError, events, tickets};
 
@@ -62,8 +63,9 @@ pub async fn open(
     code: Option<&str>,
     address: &str,
 ) -> Result<Opened, Error> {
-    if code.is_some() && is_slip_serial(number) {
-        // No slip is bound yet: every well-formed stub hears the same (PRODUCT §3).
+    // A community's code may end in S, so what reads as a number is one; no slip is bound yet, and every
+    // well-formed stub hears the same (PRODUCT §3).
+    if code.is_some() && is_slip_serial(number) && Number::parse(number).is_err() {
         return Err(Refusal::NotRegisteredYet.into());
     }
     if code.is_none() && !matches!(caller.actor, Actor::Staff(_) | Actor::System) {
@@ -130,15 +132,14 @@ pub async fn act(app: &App, opened: Opened, order: Order, if_match: Option<i64>)
             let verb = order.verb();
             ticket.authorise(verb, &caller.actor, &surroundings.place)?;
             let action = order.clone().resolve(db, &ticket, &surroundings, &caller.actor)?;
+            let doing = surroundings.doing(caller, now);
+            ticket.check(&action, &doing)?;
             if verb != Verb::ContactViews {
                 check_version(caller, if_match, ticket.version)?;
             }
-            let doing = surroundings.doing(caller, now);
             let change = ticket.act(action, &doing)?;
             keep(db, app, &change)?;
-            if let Order::Reply(body) = &order {
-                answer_merged(db, app, caller, change.ticket().id, &body.text, now)?;
-            }
+            follow_merged(db, app, caller, verb, &change, now)?;
             let mut done = Done {
                 file: files::of(db, change.ticket().clone(), caller)?,
                 contact: None,
@@ -173,20 +174,31 @@ fn check_version(caller: &Caller, if_match: Option<i64>, version: i64) -> Result
     }
 }
 
-/// Answering the main ticket answers each that was merged into it (PRODUCT §4).
-fn answer_merged(
+/// What the main ticket came to, each ticket merged into it comes to as well (PRODUCT §4): answering or
+/// declining it answers each, withdrawing it lets each go on by itself.
+fn follow_merged(
     db: &mut Db,
     app: &App,
     caller: &Caller,
-    main: TicketId,
-    words: &str,
-    now: crate::domain::value::At,
+    verb: Verb,
+    main: &Change,
+    now: At,
 ) -> Result<(), Error> {
-    let words = required_text("text", words, DESCRIPTION_CHARS_MAX)?;
-    for merged in tickets::list_merged_into(db, main)? {
-        let surroundings = Circumstances::of(db, &merged)?;
+    if !matches!(verb, Verb::Reply | Verb::Decline | Verb::Withdraw) {
+        return Ok(());
+    }
+    let words = main.reply_words().unwrap_or_default();
+    let main = main.ticket();
+    for merged in tickets::list_merged_into(db, main.id)? {
         let locked = reload(db, merged.id)?;
-        if let Some(change) = locked.answer_with_main(words.clone(), &surroundings.doing(caller, now)) {
+        let surroundings = Circumstances::of(db, &locked)?;
+        let doing = surroundings.doing(caller, now);
+        let change = if verb == Verb::Withdraw {
+            locked.released(main, &doing)
+        } else {
+            locked.answer_with_main(main, words.to_owned(), &doing)
+        };
+        if let Some(change) = change {
             keep(db, app, &change)?;
         }
     }
@@ -198,7 +210,7 @@ fn count_contact_view(
     db: &mut Db,
     caller: &Caller,
     surroundings: &Circumstances,
-    now: crate::domain::value::At,
+    now: At,
 ) -> Result<(), Error> {
     let Some(staff) = caller.actor.staff() else { return Ok(()) };
     let day = now.local_date(surroundings.owner.time_zone).to_string();
@@ -267,6 +279,7 @@ pub async fn amend(
             let ticket = reload(db, opened.ticket.id)?;
             let surroundings = Circumstances::of(db, &ticket)?;
             let (facts, texts) = read_amendment(db, &ticket, &surroundings, amendment.clone())?;
+            ticket.check_amend(&facts, &surroundings.doing(caller, now))?;
             check_version(caller, if_match, ticket.version)?;
             let parent = surroundings.owner.parent;
             let change = ticket.amend(facts, texts, parent, &surroundings.doing(caller, now))?;
@@ -299,8 +312,11 @@ fn read_amendment(
     }
     if let Some(code) = given.about_unit {
         let code = code.trim();
-        facts.about_unit =
-            if code.is_empty() { None } else { Some(orders::unit(db, surroundings, "about_unit", code)?) };
+        facts.about_unit = if code.is_empty() {
+            None
+        } else {
+            Some(orders::unit(db, &surroundings.owner.path, "about_unit", code)?)
+        };
     }
     facts.kind = given.kind.unwrap_or(facts.kind);
     facts.priority = given.priority.or(facts.priority);
@@ -316,23 +332,42 @@ fn read_amendment(
         }
         facts.attachments_expected = n;
     }
-    let mut location = None;
-    if let Some(given) = given.location {
-        let parsed = parse_location("location", given, &mut faults);
-        facts.building.clone_from(&parsed.building);
-        let words = location_text(&parsed).unwrap_or_else(|| (text::LOCATION.to_owned(), "{}".to_owned()));
-        texts.push(words);
-        location = Some(parsed);
+    let says_publish = given.may_publish.is_some();
+    let says_location = given.location.is_some();
+    let location = parse_location("location", given.location.unwrap_or_default(), &mut faults);
+    if says_location {
+        facts.building.clone_from(&location.building);
+        texts.push(location_text(&location).unwrap_or_else(|| (text::LOCATION.to_owned(), "{}".to_owned())));
     }
-    if let Some(mut contact) = given.contact {
+    // Whatever of them changes: the channel keeps an address it can use.
+    if given.contact.is_some() || says_location || says_publish {
+        let says_contact = given.contact.is_some();
+        let mut contact = match given.contact {
+            Some(contact) => contact,
+            None => stored_contact(db, ticket)?,
+        };
         contact.channel = contact.channel.or(Some(facts.channel));
-        let place = location.unwrap_or(Location { building: facts.building.clone(), ..Location::default() });
+        let place = Location { building: facts.building.clone(), ..Location::default() };
         let (parsed, channel): (Contact, Channel) =
             parse_contact(contact, &place, facts.may_publish, &mut faults);
         facts.channel = channel;
-        texts.push(contact_text(&parsed).unwrap_or_else(|| (text::CONTACT.to_owned(), "{}".to_owned())));
+        if says_contact {
+            texts.push(contact_text(&parsed).unwrap_or_else(|| (text::CONTACT.to_owned(), "{}".to_owned())));
+        }
+    }
+    // Words written down from a photo may tell of danger that the intake could not see.
+    let tells_danger = texts.iter().any(|(name, body)| {
+        matches!(name.as_str(), text::SUBJECT | text::DESCRIPTION) && suspects_danger(body)
+    });
+    if tells_danger && ticket.accepted_at.is_none() && given.suspected_emergency.is_none() {
+        facts.suspected_emergency = true;
     }
     Ok(faults.check((facts, texts))?)
+}
+
+fn stored_contact(db: &mut Db, ticket: &Ticket) -> Result<Contact, Error> {
+    let texts = tickets::list_texts(db, &[ticket.id], &[text::CONTACT])?;
+    Ok(texts.last().and_then(|it| serde_json::from_str(&it.body).ok()).unwrap_or_default())
 }
 
 /// What staff ask about a reply.
@@ -372,6 +407,7 @@ pub async fn decide_reply(
             let caller = &opened.caller;
             let ticket = reload(db, opened.ticket.id)?;
             let surroundings = Circumstances::of(db, &ticket)?;
+            ticket.find_reply(id)?;
             let decision = match order.clone() {
                 ReplyOrder::Approve => ReplyDecision::Approve,
                 ReplyOrder::Reject => ReplyDecision::Reject,

@@ -83,27 +83,18 @@ impl TicketFile {
 /// # Errors
 /// Only those of the database.
 pub fn of(db: &mut Db, ticket: Ticket, caller: &Caller) -> Result<TicketFile, Error> {
-    let mut files = of_many(db, vec![ticket], caller, &[])?;
+    let mut files = of_page(db, vec![ticket], caller)?;
     files.pop().ok_or_else(|| Error::internal("a ticket's file vanished"))
 }
 
-/// The files of a page of tickets, in their order, with the texts a list shows.
+/// The files of a page of tickets, in their order.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn of_page(db: &mut Db, page: Vec<Ticket>, caller: &Caller) -> Result<Vec<TicketFile>, Error> {
-    of_many(db, page, caller, &[text::SUBJECT, text::DESCRIPTION, text::LOCATION, text::CONTACT])
-}
-
-fn of_many(
-    db: &mut Db,
-    tickets: Vec<Ticket>,
-    caller: &Caller,
-    names: &[&str],
-) -> Result<Vec<TicketFile>, Error> {
+pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec<TicketFile>, Error> {
     let ids: Vec<TicketId> = tickets.iter().map(|it| it.id).collect();
     let mut texts_of: HashMap<TicketId, Vec<TicketText>> = HashMap::new();
-    for text in tickets::list_texts(db, &ids, names)? {
+    for text in tickets::list_texts(db, &ids, &[])? {
         texts_of.entry(text.ticket).or_default().push(text);
     }
     let nodes = nodes_of(db, &tickets)?;

@@ -108,9 +108,18 @@ pub async fn submit(
     once: Option<Once>,
 ) -> Result<Receipt, Error> {
     let now = app.clock.now();
-    let parsed = submission.parse(&caller.actor, now)?;
+    // What was taken in under this key is answered before its times are judged again: a device repeats until
+    // it has heard, however late that is.
+    let parsed = submission.parse(&caller.actor, now);
     let (app_too, caller) = (app.clone(), caller.clone());
-    app.store.write_intake(move |db: &mut Db| admit(db, &app_too, &caller, &parsed, once.as_ref(), now)).await
+    app.store
+        .write_intake(move |db: &mut Db| {
+            if let Some(receipt) = answered_before(db, &app_too, once.as_ref(), now)? {
+                return Ok(receipt);
+            }
+            admit(db, &app_too, &caller, &parsed.clone()?, once.as_ref(), now)
+        })
+        .await
 }
 
 /// Receives a submission within a transaction of the caller's.
@@ -142,10 +151,8 @@ pub struct Arrival<'a> {
 /// As [`submit`].
 pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: At) -> Result<Receipt, Error> {
     let Arrival { parsed, once, mailbox } = *arrival;
-    if let Some(once) = once
-        && let Some(kept) = kept_answers::find_answer(db, &once.scope, &once.key_hash, now)?
-    {
-        return repeated(db, app, &kept, once);
+    if let Some(receipt) = answered_before(db, app, once, now)? {
+        return Ok(receipt);
     }
     let node = community(db, caller, &parsed.community)?;
     let looked_up = LookedUp { mailbox, ..look_up(db, caller, &node, parsed)? };
@@ -164,6 +171,13 @@ pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: A
     }
     let ticket = change.ticket().clone();
     Ok(Receipt { receipt_code: receipts::code_of(app, &ticket), ticket, is_new: true })
+}
+
+/// The receipt given under the same key before, if there was one.
+fn answered_before(db: &mut Db, app: &App, once: Option<&Once>, now: At) -> Result<Option<Receipt>, Error> {
+    let Some(once) = once else { return Ok(None) };
+    let kept = kept_answers::find_answer(db, &once.scope, &once.key_hash, now)?;
+    kept.map(|it| repeated(db, app, &it, once)).transpose()
 }
 
 fn repeated(db: &mut Db, app: &App, kept: &KeptAnswer, once: &Once) -> Result<Receipt, Error> {

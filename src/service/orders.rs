@@ -10,7 +10,7 @@ use crate::domain::people::{Actor, Role};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::setup::SetupKind;
 use crate::domain::ticket::intake::required_text;
-use crate::domain::ticket::{Action, Channel, Outcome, Priority, Reach, Status, Ticket, Verb, WaitingFor};
+use crate::domain::ticket::{Action, Channel, Outcome, Priority, Reach, Ticket, Verb, WaitingFor};
 use crate::domain::value::{AccountId, SetupId};
 use crate::store::tickets::By;
 use crate::store::{Db, people, setup, tickets};
@@ -169,7 +169,7 @@ impl Order {
             Order::Withdraw(body) => {
                 Action::Withdraw { reason: optional_text("reason", body.reason.as_deref())? }
             }
-            Order::Merge(body) => merge(db, actor, &body)?,
+            Order::Merge(body) => merge(db, ticket, actor, &body)?,
             Order::Split(_) => split(db, ticket)?,
             Order::Escalate(body) => {
                 let reason = reason(&body.reason)?;
@@ -234,15 +234,19 @@ fn accept(
     body: &AcceptBody,
 ) -> Result<Action, Error> {
     let category = category(db, surroundings, &body.category)?;
-    if ticket.status == Status::Received && !has_description(db, ticket)? {
-        return Err(Refusal::Rule {
-            slug: "description-missing",
-            message: "只有附件、没有文字：请先把内容录入（PATCH description），再受理。 Only attachments so far: write the matter down first (PATCH description), then accept."
-                .to_owned(),
-        }
+    if body.may_publish == Some(false) && ticket.channel == Channel::Board {
+        return Err(Refusal::field(
+            "may_publish",
+            "居民选择在公示栏答复，要同意公开；如不公开，请先改答复方式。 The resident is answered on the board, which needs may_publish; change the channel first.",
+        )
         .into());
     }
-    Ok(Action::Accept { category, priority: body.priority, may_publish: body.may_publish })
+    Ok(Action::Accept {
+        category,
+        priority: body.priority,
+        may_publish: body.may_publish,
+        has_description: has_description(db, ticket)?,
+    })
 }
 
 fn has_description(db: &mut Db, ticket: &Ticket) -> Result<bool, Error> {
@@ -262,20 +266,19 @@ pub fn category(db: &mut Db, surroundings: &Circumstances, code: &str) -> Result
         })
 }
 
-/// The unit with `code`, looked up where the ticket is handled and above.
+/// The unit with `code`, looked up at the node with `path` and above.
 ///
 /// # Errors
 /// `Invalid` when there is none.
-pub fn unit(db: &mut Db, surroundings: &Circumstances, field: &str, code: &str) -> Result<SetupId, Error> {
-    setup::find_by_code(db, SetupKind::Unit, &surroundings.handling.path, code.trim())?
-        .map(|it| it.id)
-        .ok_or_else(|| {
-            Refusal::field(field, format!("没有这个承办单位：{code}。 There is no unit {code}.")).into()
-        })
+pub fn unit(db: &mut Db, path: &str, field: &str, code: &str) -> Result<SetupId, Error> {
+    setup::find_by_code(db, SetupKind::Unit, path, code.trim())?.map(|it| it.id).ok_or_else(|| {
+        Refusal::field(field, format!("没有这个承办单位：{code}。 There is no unit {code}.")).into()
+    })
 }
 
 fn assign(db: &mut Db, surroundings: &Circumstances, body: &AssignBody) -> Result<Action, Error> {
-    let lead = unit(db, surroundings, "unit", &body.unit)?;
+    let path = &surroundings.handling.path;
+    let lead = unit(db, path, "unit", &body.unit)?;
     if body.supporting.len() > SUPPORTING_UNITS_MAX {
         return Err(Refusal::field(
             "supporting",
@@ -287,7 +290,7 @@ fn assign(db: &mut Db, surroundings: &Circumstances, body: &AssignBody) -> Resul
     }
     let mut supporting = Vec::with_capacity(body.supporting.len());
     for (at, code) in body.supporting.iter().enumerate() {
-        supporting.push(unit(db, surroundings, &format!("supporting[{at}]"), code)?);
+        supporting.push(unit(db, path, &format!("supporting[{at}]"), code)?);
     }
     let assignee = match body.assignee.as_deref() {
         Some(username) => Some(handler_of(db, username, lead)?),
@@ -335,7 +338,7 @@ fn rate(db: &mut Db, ticket: &Ticket, actor: &Actor, body: &RateBody) -> Result<
     Ok(Action::Rate { solved: body.solved, satisfaction: body.satisfaction, comment, asked_by, main })
 }
 
-fn merge(db: &mut Db, actor: &Actor, body: &MergeBody) -> Result<Action, Error> {
+fn merge(db: &mut Db, ticket: &Ticket, actor: &Actor, body: &MergeBody) -> Result<Action, Error> {
     let number = Number::parse(&body.into).map_err(|refusal| Refusal::field("into", refusal.to_string()))?;
     let main = tickets::lock(db, By::Number(&number.to_string()))?;
     // Another's ticket is not told from none.
@@ -349,7 +352,8 @@ fn merge(db: &mut Db, actor: &Actor, body: &MergeBody) -> Result<Action, Error> 
             .into());
         }
     };
-    Ok(Action::Merge { into: Box::new(main) })
+    let is_main = !tickets::list_merged_into(db, ticket.id)?.is_empty();
+    Ok(Action::Merge { into: Box::new(main), is_main })
 }
 
 fn split(db: &mut Db, ticket: &Ticket) -> Result<Action, Error> {

@@ -9,7 +9,7 @@ use crate::domain::search::Query;
 use crate::domain::setup::SetupKind;
 use crate::domain::ticket::intake::{clean_line, parse_phone};
 use crate::domain::ticket::{Priority, Source, Status};
-use crate::domain::value::At;
+use crate::domain::value::{At, SetupId};
 use crate::domain::{chain, setup::Node};
 use crate::store::queue::{Filter, Page, Scope};
 use crate::store::tickets::By;
@@ -20,8 +20,6 @@ pub const LIMIT_MAX: i64 = 200;
 const LIMIT_DEFAULT: i64 = 50;
 /// A category filter covers what is below it, so many at most.
 const CATEGORIES_MAX: usize = 500;
-/// The shortest and longest whole phone number.
-const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// What a list is asked for, as text; each part optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, utoipa::IntoParams)]
@@ -82,7 +80,7 @@ pub async fn list(app: &App, caller: &Caller, asked: Asked) -> Result<Listed, Er
         .read(move |db: &mut Db| {
             let Some(staff) = caller.actor.staff() else { return Err(Refusal::Unauthenticated.into()) };
             let scope = scope_of(db, staff)?;
-            let (filter, page, number) = read_asked(db, &app_too, staff, &scope, &asked, now)?;
+            let (filter, page, number) = read_asked(db, &app_too, staff, &asked, now)?;
             if let Some(number) = number {
                 let found = tickets::find(db, By::Number(&number))?;
                 let seen = match found {
@@ -127,14 +125,7 @@ fn scope_of(db: &mut Db, staff: &Staff) -> Result<Scope, Error> {
 
 type Read = (Filter, Page, Option<String>);
 
-fn read_asked(
-    db: &mut Db,
-    app: &App,
-    staff: &Staff,
-    scope: &Scope,
-    asked: &Asked,
-    now: At,
-) -> Result<Read, Error> {
+fn read_asked(db: &mut Db, app: &App, staff: &Staff, asked: &Asked, now: At) -> Result<Read, Error> {
     let mut faults = Faults::default();
     let mut filter = Filter {
         statuses: statuses(asked.status.as_deref(), &mut faults),
@@ -153,8 +144,7 @@ fn read_asked(
     if let Some(code) = &asked.node {
         match setup::find_node_by_code(db, &code.trim().to_uppercase())? {
             Some(node) => {
-                let below = setup::subtree(db, &node.path)?.into_iter().map(|it| it.0);
-                filter.nodes = Some(below.filter(|it| scope.nodes.contains(it)).collect());
+                filter.nodes = Some(setup::subtree(db, &node.path)?.into_iter().map(|it| it.0).collect());
             }
             None => faults.add("node", unknown("节点", "node", code)),
         }
@@ -172,34 +162,34 @@ fn read_codes(
     filter: &mut Filter,
     faults: &mut Faults,
 ) -> Result<(), Error> {
-    let one = |db: &mut Db, kind, code: &str| -> Result<_, Error> {
-        for grant in &staff.grants {
-            if let Some(found) = setup::find_by_code_around(db, kind, &grant.path, code)? {
-                return Ok(Some(found.id));
-            }
-        }
-        Ok(None)
+    // The same code may stand at several of the person's nodes: all of them are meant.
+    let all = |db: &mut Db, kind, code: &str| -> Result<Vec<SetupId>, Error> {
+        let coded = setup::entries_coded(db, kind, code.trim())?;
+        let near = |path: &str| {
+            staff.grants.iter().any(|it| path.starts_with(&it.path) || it.path.starts_with(path))
+        };
+        Ok(coded.into_iter().filter(|(_, path)| near(path)).map(|(entry, _)| entry.id).collect())
     };
     if let Some(code) = &asked.unit {
-        filter.unit = one(db, SetupKind::Unit, code)?;
-        if filter.unit.is_none() {
+        filter.units = all(db, SetupKind::Unit, code)?;
+        if filter.units.is_empty() {
             faults.add("unit", unknown("承办单位", "unit", code));
         }
     }
     if let Some(code) = &asked.mailbox {
-        filter.mailbox = one(db, SetupKind::Mailbox, code)?;
-        if filter.mailbox.is_none() {
+        filter.mailboxes = all(db, SetupKind::Mailbox, code)?;
+        if filter.mailboxes.is_empty() {
             faults.add("mailbox", unknown("信箱", "mailbox", code));
         }
     }
     if let Some(code) = &asked.category {
-        match one(db, SetupKind::Category, code)? {
-            Some(id) => {
-                filter.categories = setup::with_descendants(db, id)?;
-                filter.categories.truncate(CATEGORIES_MAX);
-            }
-            None => faults.add("category", unknown("类别", "category", code)),
+        for id in all(db, SetupKind::Category, code)? {
+            filter.categories.extend(setup::with_descendants(db, id)?);
         }
+        if filter.categories.is_empty() {
+            faults.add("category", unknown("类别", "category", code));
+        }
+        filter.categories.truncate(CATEGORIES_MAX);
     }
     if let Some(username) = &asked.assignee {
         let found =
@@ -224,7 +214,8 @@ fn read_words(
     if let Ok(number) = Number::parse(q) {
         return Some(number.to_string());
     }
-    if let Some(phone) = parse_phone(q).filter(|it| PHONE_DIGITS.contains(&it.len())) {
+    // Who may not see contact data may not learn by a search whose it is.
+    if let Some(phone) = parse_phone(q).filter(|_| staff.may_somewhere(Permission::ReadMaskedContact)) {
         // Looking a person up by phone is a thing auditors ask about; the phone itself is not logged.
         tracing::info!(account.id = staff.account.0, "tickets searched by a whole phone number");
         filter.phone_hmac = Some(chain::keyed_hash(&app.keys.phone, &phone).to_vec());

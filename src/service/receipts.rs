@@ -57,15 +57,19 @@ pub async fn open(app: &App, number: &Number, code: &str, address: &str) -> Resu
             Err(Refusal::TooMany { retry_after_s }.into())
         }
         _ => {
-            let refusal = Refusal::NotFound(number.clone());
-            app.store
-                .write(move |db: &mut Db| -> Result<(), Error> {
-                    receipts::count_guess(db, BY_ADDRESS, &address, now)?;
+            // Counted before it is answered, so that guesses at once get no more answers than the limit.
+            let refused = Refusal::NotFound(number.clone());
+            let n_by_address = app
+                .store
+                .write(move |db: &mut Db| -> Result<i64, Error> {
                     receipts::count_guess(db, BY_TICKET, &number, now)?;
-                    Ok(())
+                    Ok(receipts::count_guess(db, BY_ADDRESS, &address, now)?)
                 })
                 .await?;
-            Err(refusal.into())
+            if n_by_address > GUESSES_PER_ADDRESS_MAX {
+                return Err(Refusal::TooMany { retry_after_s: 3600 }.into());
+            }
+            Err(refused.into())
         }
     }
 }

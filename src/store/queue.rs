@@ -34,12 +34,12 @@ pub struct Scope {
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub statuses: Vec<Status>,
-    pub unit: Option<SetupId>,
+    pub units: Vec<SetupId>,
     pub assignee: Option<AccountId>,
     pub categories: Vec<SetupId>,
     pub source: Option<Source>,
     pub priority: Option<Priority>,
-    pub mailbox: Option<SetupId>,
+    pub mailboxes: Vec<SetupId>,
     pub building: Option<String>,
     /// Received in one of these nodes.
     pub nodes: Option<Vec<i64>>,
@@ -75,8 +75,9 @@ macro_rules! narrowed {
                 _ => query.filter(ticket::status.eq_any(statuses)),
             };
         }
-        if let Some(unit) = filter.unit {
-            query = query.filter(ticket::unit_id.eq(unit.0));
+        if !filter.units.is_empty() {
+            let ids: Vec<i64> = filter.units.iter().map(|it| it.0).collect();
+            query = query.filter(ticket::unit_id.eq_any(ids));
         }
         if let Some(assignee) = filter.assignee {
             query = query.filter(ticket::assignee_id.eq(assignee.0));
@@ -91,8 +92,9 @@ macro_rules! narrowed {
         if let Some(priority) = filter.priority {
             query = query.filter(ticket::priority.eq(priority.as_str()));
         }
-        if let Some(mailbox) = filter.mailbox {
-            query = query.filter(ticket::mailbox_id.eq(mailbox.0));
+        if !filter.mailboxes.is_empty() {
+            let ids: Vec<i64> = filter.mailboxes.iter().map(|it| it.0).collect();
+            query = query.filter(ticket::mailbox_id.eq_any(ids));
         }
         if let Some(building) = &filter.building {
             query = query.filter(ticket::building.eq(building));

@@ -28,18 +28,21 @@ pub fn failed_guesses(db: &mut Db, scope: &str, subject: &str, now: At) -> Resul
     })
 }
 
-/// Counts one more failed guess of `subject`; guesses at once are all counted.
+/// Counts one more failed guess of `subject`, and gives how many that makes in the hour that runs; guesses at
+/// once are all counted.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn count_guess(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<(), StoreError> {
+pub fn count_guess(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<i64, StoreError> {
     let window_began_after = (now + -WINDOW).micros();
-    let n_counted = on!(db, |c| diesel::update(failed_attempt::table.find((scope, subject)))
+    let counted: Option<i64> = on!(db, |c| diesel::update(failed_attempt::table.find((scope, subject)))
         .filter(failed_attempt::window_started_at.gt(window_began_after))
         .set(failed_attempt::n_failed.eq(failed_attempt::n_failed + 1))
-        .execute(c))?;
-    if n_counted > 0 {
-        return Ok(());
+        .returning(failed_attempt::n_failed)
+        .get_result(c)
+        .optional())?;
+    if let Some(n_failed) = counted {
+        return Ok(n_failed);
     }
     on!(db, |c| diesel::insert_into(failed_attempt::table)
         .values((
@@ -53,7 +56,7 @@ pub fn count_guess(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<(
         .do_update()
         .set((failed_attempt::n_failed.eq(1), failed_attempt::window_started_at.eq(now.micros())))
         .execute(c))?;
-    Ok(())
+    Ok(1)
 }
 
 /// What was answered under a key before.

@@ -114,7 +114,14 @@ pub enum TicketEvent {
     #[serde(rename = "ticket.merged")]
     Merged { into: TicketId, into_number: String },
     #[serde(rename = "ticket.split")]
-    Split { from: TicketId, to: Status, cycle: u32, unit: Option<SetupId> },
+    Split {
+        from: TicketId,
+        to: Status,
+        cycle: u32,
+        unit: Option<SetupId>,
+        category: Option<SetupId>,
+        priority: Option<Priority>,
+    },
     #[serde(rename = "ticket.withdrawn")]
     Withdrawn {},
     #[serde(rename = "ticket.noted")]
@@ -302,22 +309,30 @@ impl TicketEvent {
                 ticket.status = Status::Merged;
                 ticket.merged_into = Some(*into);
             }
-            TicketEvent::Split { to, cycle, unit, .. } => {
-                ticket.merged_into = None;
-                ticket.status_before = None;
-                if *cycle == ticket.cycle {
-                    ticket.status = *to;
-                } else {
-                    ticket.begin_cycle(*to, *cycle, at);
-                    ticket.unit = *unit;
-                }
-            }
+            TicketEvent::Split { .. } => self.apply_split(ticket, at),
             TicketEvent::Withdrawn {} => ticket.rest(Status::Withdrawn, at),
             TicketEvent::Escalated { to } => ticket.handling_node = *to,
             TicketEvent::Urged {} => ticket.n_urges += 1,
             TicketEvent::Published {} => ticket.published = true,
             TicketEvent::Unpublished {} => ticket.published = false,
             TicketEvent::ReceiptReissued { issue } => ticket.receipt_issue = *issue,
+        }
+    }
+
+    fn apply_split(&self, ticket: &mut Ticket, at: At) {
+        let TicketEvent::Split { to, cycle, unit, category, priority, .. } = self else { return };
+        ticket.merged_into = None;
+        ticket.status_before = None;
+        if *cycle == ticket.cycle {
+            ticket.status = *to;
+            return;
+        }
+        ticket.begin_cycle(*to, *cycle, at);
+        ticket.unit = *unit;
+        ticket.category = *category;
+        if *to == Status::Assigned {
+            ticket.priority = *priority;
+            ticket.accepted_at = Some(ticket.accepted_at.unwrap_or(at));
         }
     }
 
@@ -346,8 +361,12 @@ impl TicketEvent {
             settle(ticket, *reply, Delivery::Failed, Some(at));
         } else if let TicketEvent::Replied { reply, delivery, close_at } = self {
             settle(ticket, *reply, *delivery, Some(at));
-            ticket.replied_at = Some(ticket.replied_at.unwrap_or(at));
-            if ticket.status == Status::Resolved {
+            // A late answer of an earlier cycle does not answer this one.
+            let is_of_cycle = ticket.replies.iter().any(|it| it.id == *reply && it.cycle == ticket.cycle);
+            if is_of_cycle {
+                ticket.replied_at = Some(ticket.replied_at.unwrap_or(at));
+            }
+            if is_of_cycle && ticket.status == Status::Resolved {
                 ticket.status = Status::Replied;
                 ticket.timer_at = *close_at;
             }

@@ -46,23 +46,27 @@ impl Ticket {
         Ok(change)
     }
 
-    pub(super) fn contact(
-        self,
-        channel: Channel,
-        outcome: Reach,
-        note: Option<String>,
-        doing: &Doing,
-    ) -> Result<Change, Refusal> {
+    pub(super) fn check_contact(channel: Channel) -> Result<(), Refusal> {
         if matches!(channel, Channel::None | Channel::Board) {
             return Err(Refusal::field(
                 "channel",
                 "联系居民的方式应为 call、visit、sms、email 或 letter。 Contact is by call, visit, sms, email or letter.",
             ));
         }
+        Ok(())
+    }
+
+    pub(super) fn contact(
+        self,
+        channel: Channel,
+        outcome: Reach,
+        note: Option<String>,
+        doing: &Doing,
+    ) -> Change {
         let texts = note.map(|it| (text::NOTE.to_owned(), it)).into_iter().collect();
         let mut change = Change::of(self, doing);
         change.push(TicketEvent::Contacted { channel, outcome }, texts);
-        Ok(change)
+        change
     }
 
     pub(super) fn wait(

@@ -40,7 +40,7 @@ impl Verb {
                 &[S::Received, S::Accepted, S::Assigned, S::InProgress, S::Waiting, S::Resolved, S::Replied]
             }
             Verb::Urge => &[S::Received, S::Accepted, S::Assigned, S::InProgress, S::Waiting, S::Resolved],
-            Verb::Publish | Verb::Unpublish => &[S::Resolved, S::Replied, S::Closed, S::Declined],
+            Verb::Publish | Verb::Unpublish => &[S::Resolved, S::Replied, S::Closed, S::Declined, S::Merged],
             Verb::Note | Verb::ReissueReceipt | Verb::ContactViews => Status::ALL,
         }
     }
@@ -113,7 +113,7 @@ impl Ticket {
             && (verb != Verb::Return || !self.returned_in_cycle && !self.designated)
             // A merged ticket is rated once the main one was answered.
             && (verb != Verb::Rate || self.status != Status::Merged || self.replied_at.is_some())
-            && (verb != Verb::Publish || !self.published)
+            && (verb != Verb::Publish || !self.published && self.may_publish && !self.sealed)
             && (verb != Verb::Unpublish || self.published)
     }
 
@@ -126,6 +126,27 @@ impl Ticket {
             .collect()
     }
 
+    /// Says what is refused before anybody asks for the version: rights, and input the domain knows about.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `NotYours`, then `Invalid`.
+    pub fn check(&self, action: &Action, doing: &Doing) -> Result<(), Refusal> {
+        self.authorise(action.verb(), doing.actor, doing.place)?;
+        if let Action::Accept { priority, .. } = action {
+            self.check_complex(*priority, doing)
+        } else if let Action::Escalate { to_path, .. } = action {
+            self.check_escalation(to_path, doing)
+        } else if let Action::Contact { channel, .. } = action {
+            Self::check_contact(*channel)
+        } else if let Action::Reply { channel, outcome, .. } = action {
+            self.check_outcome(*channel, *outcome)
+        } else if let Action::Rate { asked_by, .. } = action {
+            self.check_follow_up(*asked_by, doing)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Does `action`, or says why not; then nothing has changed.
     ///
     /// # Errors
@@ -133,13 +154,13 @@ impl Ticket {
     /// rules of PRODUCT §4.
     pub fn act(self, action: Action, doing: &Doing) -> Result<Change, Refusal> {
         let verb = action.verb();
-        self.authorise(verb, doing.actor, doing.place)?;
+        self.check(&action, doing)?;
         if !verb.statuses().contains(&self.status) {
             return Err(self.illegal(verb, doing));
         }
         match action {
-            Action::Accept { category, priority, may_publish } => {
-                self.accept(category, priority, may_publish, doing)
+            Action::Accept { category, priority, may_publish, has_description } => {
+                self.accept(category, priority, may_publish, has_description, doing)
             }
             Action::Decline { reason, refer_to } => Ok(self.decline(reason, refer_to, doing)),
             Action::Assign { unit, assignee, supporting, note } => {
@@ -147,7 +168,7 @@ impl Ticket {
             }
             Action::Return { reason } => self.return_to_triage(reason, doing),
             Action::Acknowledge => self.acknowledge(doing),
-            Action::Contact { channel, outcome, note } => self.contact(channel, outcome, note, doing),
+            Action::Contact { channel, outcome, note } => Ok(self.contact(channel, outcome, note, doing)),
             Action::Wait { waiting_for, reason } => self.wait(waiting_for, reason, doing),
             Action::Resume => Ok(self.resume(doing)),
             Action::Resolve { outcome, result } => Ok(self.resolve(outcome, result, doing)),
@@ -161,9 +182,9 @@ impl Ticket {
             Action::Note { text } => Ok(self.note(text, doing)),
             Action::Supplement { text } => Ok(self.supplement(text, doing)),
             Action::Withdraw { reason } => Ok(self.withdraw(reason, doing)),
-            Action::Merge { into } => self.merge(&into, doing),
+            Action::Merge { into, is_main } => self.merge(&into, is_main, doing),
             Action::Split { main } => Ok(self.split(&main, doing)),
-            Action::Escalate { to, to_path, reason } => self.escalate(to, &to_path, reason, doing),
+            Action::Escalate { to, reason, .. } => Ok(self.escalate(to, reason, doing)),
             Action::Urge { text } => Ok(self.urge(text, doing)),
             Action::Publish => self.publish(doing),
             Action::Unpublish => self.unpublish(doing),

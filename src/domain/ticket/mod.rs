@@ -289,6 +289,15 @@ impl Change {
             .any(|(name, _)| matches!(name.as_str(), text::SUBJECT | text::DESCRIPTION | text::LOCATION))
     }
 
+    /// The words of the reply this change wrote, if it wrote one.
+    pub fn reply_words(&self) -> Option<&str> {
+        let mut entries = self.entries.iter().rev();
+        entries
+            .find(|it| matches!(it.event, TicketEvent::ReplyWritten { .. }))
+            .and_then(|it| it.texts.first())
+            .map(|(_, body)| body.as_str())
+    }
+
     /// The contact written by this change, as JSON text.
     pub fn contact(&self) -> Option<&str> {
         self.entries
@@ -345,6 +354,8 @@ pub enum Action {
         category: SetupId,
         priority: Priority,
         may_publish: Option<bool>,
+        /// False while there are only attachments; the words are written down before acceptance.
+        has_description: bool,
     },
     Decline {
         reason: String,
@@ -407,6 +418,8 @@ pub enum Action {
     },
     Merge {
         into: Box<Ticket>,
+        /// True when others are merged into this one.
+        is_main: bool,
     },
     /// `main` is the ticket it was merged into.
     Split {

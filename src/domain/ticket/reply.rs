@@ -41,12 +41,8 @@ impl Change {
     /// Writes a reply and moves it as far as it goes by itself; gives its id.
     pub(super) fn write_reply(&mut self, words: String, channel: Channel, doing: &Doing) -> u32 {
         let reply = u32::try_from(self.ticket.replies.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let needs_approval = doing.policy.reply_needs_approval
-            && doing
-                .actor
-                .staff()
-                .is_some_and(|it| !self.ticket.allows(it, Permission::Supervise, doing.place));
-        let delivery = if needs_approval { Delivery::AwaitingApproval } else { Delivery::Queued };
+        let delivery =
+            if self.ticket.needs_approval(doing) { Delivery::AwaitingApproval } else { Delivery::Queued };
         self.push(TicketEvent::ReplyWritten { reply, channel, delivery }, vec![(text::reply(reply), words)]);
         self.settle_published(reply, doing);
         reply
@@ -90,12 +86,8 @@ impl Ticket {
     ) -> Result<Change, Refusal> {
         let channel = channel.unwrap_or(self.channel);
         self.check_channel(channel, doing)?;
-        let by_person = matches!(channel, Channel::Call | Channel::Visit);
-        if outcome.is_some() && !by_person {
-            return Err(Refusal::field(
-                "outcome",
-                "只有电话和上门答复才填结果。 An outcome goes with call and visit only.",
-            ));
+        if outcome.is_some() && self.needs_approval(doing) {
+            return Err(needs_approval());
         }
         let mut change = Change::of(self, doing);
         let id = change.write_reply(words, channel, doing);
@@ -105,12 +97,35 @@ impl Ticket {
         Ok(change)
     }
 
+    /// An outcome goes with call and visit only.
+    pub(super) fn check_outcome(
+        &self,
+        channel: Option<Channel>,
+        outcome: Option<Reach>,
+    ) -> Result<(), Refusal> {
+        let by_person = matches!(channel.unwrap_or(self.channel), Channel::Call | Channel::Visit);
+        if outcome.is_some() && !by_person {
+            return Err(Refusal::field(
+                "outcome",
+                "只有电话和上门答复才填结果。 An outcome goes with call and visit only.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// True where policy wants a supervisor's approval and the actor is none.
+    fn needs_approval(&self, doing: &Doing) -> bool {
+        doing.policy.reply_needs_approval
+            && doing.actor.staff().is_some_and(|it| !self.allows(it, Permission::Supervise, doing.place))
+    }
+
     /// Answers a merged ticket with the words of the main one, by its own resident's channel.
     ///
-    /// None when it is not merged, or an answer is on its way or was given in this cycle.
-    pub fn answer_with_main(self, words: String, doing: &Doing) -> Option<Change> {
+    /// None when it is not merged, or an answer to what the main one came to is on its way or was given.
+    pub fn answer_with_main(self, main: &Ticket, words: String, doing: &Doing) -> Option<Change> {
+        let since = main.resolved_at.or(main.closed_at).unwrap_or(main.received_at);
         let is_answered =
-            self.replies.iter().any(|it| it.cycle == self.cycle && it.delivery != Delivery::Failed);
+            self.replies.iter().any(|it| it.written_at >= since && it.delivery != Delivery::Failed);
         if self.status != Status::Merged || is_answered {
             return None;
         }
@@ -123,8 +138,8 @@ impl Ticket {
     /// Letter and board answer a resident who wants a call or visit only after three tries.
     fn check_channel(&self, channel: Channel, doing: &Doing) -> Result<(), Refusal> {
         let wants_person = matches!(self.channel, Channel::Call | Channel::Visit);
-        let is_person = matches!(channel, Channel::Call | Channel::Visit);
-        if wants_person && !is_person {
+        let is_impersonal = matches!(channel, Channel::Letter | Channel::Board | Channel::None);
+        if wants_person && is_impersonal {
             let tried = self.days_tried(doing);
             if tried.len() < TRIES_ON_DIFFERENT_DAYS {
                 return Err(Refusal::Rule {
@@ -176,10 +191,12 @@ impl Ticket {
                 reply.delivery, reply.delivery
             ),
         };
-        let current = matches!(self.status, Status::Resolved | Status::Declined | Status::Merged);
+        let is_of_cycle = reply.cycle == self.cycle;
+        let current =
+            is_of_cycle && matches!(self.status, Status::Resolved | Status::Declined | Status::Merged);
         let mut change = Change::of(self, doing);
         match (decision, reply.delivery) {
-            (ReplyDecision::Approve, Delivery::AwaitingApproval) => {
+            (ReplyDecision::Approve, Delivery::AwaitingApproval) if is_of_cycle => {
                 change.push(TicketEvent::ReplyApproved { reply: id, delivery: Delivery::Queued }, vec![]);
                 change.settle_published(id, doing);
             }
@@ -187,7 +204,11 @@ impl Ticket {
                 change.push(TicketEvent::ReplyFailed { reply: id, cause: FailedBy::Rejected }, vec![]);
             }
             (ReplyDecision::Retry, Delivery::Failed) if current => {
+                if change.ticket.needs_approval(doing) {
+                    return Err(needs_approval());
+                }
                 change.push(TicketEvent::ReplyApproved { reply: id, delivery: Delivery::Queued }, vec![]);
+                change.settle_published(id, doing);
             }
             (ReplyDecision::Redirect { channel, text }, Delivery::Queued | Delivery::Failed) if current => {
                 change.ticket.check_channel(channel, doing)?;
@@ -197,7 +218,8 @@ impl Ticket {
                 change.write_reply(text, channel, doing);
             }
             (ReplyDecision::Log { outcome }, Delivery::Queued)
-                if matches!(reply.channel, Channel::Call | Channel::Visit | Channel::Letter) =>
+                if is_of_cycle
+                    && matches!(reply.channel, Channel::Call | Channel::Visit | Channel::Letter) =>
             {
                 change.log_reach(id, outcome, doing);
             }
@@ -206,7 +228,11 @@ impl Ticket {
         Ok(change)
     }
 
-    fn find_reply(&self, id: u32) -> Result<&Reply, Refusal> {
+    /// The reply with `id`.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn find_reply(&self, id: u32) -> Result<&Reply, Refusal> {
         self.replies.iter().find(|it| it.id == id).ok_or_else(|| Refusal::NotFound(format!("reply {id}")))
     }
 
@@ -246,6 +272,20 @@ impl Ticket {
 }
 
 impl Change {
+    /// What was not settled when a cycle ends or work goes back is not sent any more.
+    pub(super) fn cancel_unsettled(&mut self) {
+        let unsettled: Vec<u32> = self
+            .ticket
+            .replies
+            .iter()
+            .filter(|it| matches!(it.delivery, Delivery::AwaitingApproval | Delivery::Queued))
+            .map(|it| it.id)
+            .collect();
+        for reply in unsettled {
+            self.push(TicketEvent::ReplyFailed { reply, cause: FailedBy::Cancelled }, vec![]);
+        }
+    }
+
     fn log_reach(&mut self, id: u32, outcome: Reach, doing: &Doing) {
         match outcome {
             Reach::Reached => self.push_replied(id, Delivery::Logged, doing),
@@ -253,5 +293,13 @@ impl Change {
                 self.push(TicketEvent::ReplyFailed { reply: id, cause: FailedBy::NotReached }, vec![]);
             }
         }
+    }
+}
+
+fn needs_approval() -> Refusal {
+    Refusal::Rule {
+        slug: "needs-approval",
+        message: "答复要先由督导审批，批准后再发送或登记结果。 A supervisor approves the reply first; then it is sent or its outcome logged."
+            .to_owned(),
     }
 }

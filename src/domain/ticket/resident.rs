@@ -3,8 +3,7 @@
 use chrono::TimeDelta;
 
 use super::event::{ClosedBy, TicketEvent};
-use super::{Change, Doing, Status, Ticket, Verb, WaitingFor, text};
-use crate::domain::people::Actor;
+use super::{Change, Doing, Priority, Status, Ticket, Verb, text};
 use crate::domain::refusal::Refusal;
 use crate::domain::value::AccountId;
 
@@ -22,27 +21,19 @@ impl Ticket {
         if !self.is_legal(Verb::Rate) {
             return Err(self.illegal(Verb::Rate, doing));
         }
-        let asked_by = match doing.actor {
-            Actor::Staff(staff) => Some(asked_by.unwrap_or(staff.account)),
-            Actor::Resident | Actor::Kiosk { .. } | Actor::Timer | Actor::System => None,
-        };
-        let handled = [self.resolved_by, self.assignee];
-        if asked_by.is_some() && handled.contains(&asked_by) {
-            return Err(Refusal::NotYours(
-                "回访不能由承办人自己做。请换一位同事回访。 The follow-up call is not made by the person who handled it; ask a colleague."
-                    .to_owned(),
-            ));
-        }
+        let asked_by = Self::asked_by(asked_by, doing);
         if !solved {
             self.check_within_reopening(doing)?;
         }
-        let texts = comment.map(|it| (text::COMMENT.to_owned(), it)).into_iter().collect();
+        // An empty comment too: the latest comment is that of the latest rating.
+        let texts = vec![(text::COMMENT.to_owned(), comment.unwrap_or_default())];
         let (status, cycle) = (self.status, self.cycle);
         let mut change = Change::of(self, doing);
         change.push(TicketEvent::Rated { solved, satisfaction, asked_by }, texts);
         match (status, solved) {
             (Status::Replied, true) => change.push(TicketEvent::Closed { by: ClosedBy::Rating }, vec![]),
             (Status::Replied | Status::Closed, false) => {
+                change.cancel_unsettled();
                 change.push(TicketEvent::Reopened { to: Status::Assigned, cycle: cycle + 1 }, vec![]);
             }
             (Status::Merged, false) => change.split_off(main, cycle),
@@ -51,12 +42,30 @@ impl Ticket {
         Ok(change)
     }
 
+    /// Who asked, when staff log a call-back.
+    fn asked_by(asked_by: Option<AccountId>, doing: &Doing) -> Option<AccountId> {
+        doing.actor.staff().map(|staff| asked_by.unwrap_or(staff.account))
+    }
+
+    /// The follow-up call is not made by the person who handled it (PRODUCT §4).
+    pub(super) fn check_follow_up(&self, asked_by: Option<AccountId>, doing: &Doing) -> Result<(), Refusal> {
+        let asked_by = Self::asked_by(asked_by, doing);
+        if asked_by.is_some() && [self.resolved_by, self.assignee].contains(&asked_by) {
+            return Err(Refusal::NotYours(
+                "回访不能由承办人自己做。请换一位同事回访。 The follow-up call is not made by the person who handled it; ask a colleague."
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Reopens: with the same lead in the next cycle, or from `declined` at the beginning.
     pub(super) fn reopen(self, reason: String, doing: &Doing) -> Result<Change, Refusal> {
         self.check_within_reopening(doing)?;
         let to = if self.status == Status::Declined { Status::Received } else { Status::Assigned };
         let cycle = self.cycle + 1;
         let mut change = Change::of(self, doing);
+        change.cancel_unsettled();
         change.push(TicketEvent::Reopened { to, cycle }, vec![(text::REASON.to_owned(), reason)]);
         Ok(change)
     }
@@ -77,9 +86,9 @@ impl Ticket {
         }
     }
 
-    /// The resident adds something, which ends waiting for the resident by itself.
+    /// The resident adds something, which ends waiting by itself (PRODUCT §4).
     pub(super) fn supplement(self, words: String, doing: &Doing) -> Change {
-        let ends_waiting = self.status == Status::Waiting && self.waiting_for == Some(WaitingFor::Resident);
+        let ends_waiting = self.status == Status::Waiting;
         let mut change = Change::of(self, doing);
         change.push(TicketEvent::Supplemented {}, vec![(text::SUPPLEMENT.to_owned(), words)]);
         if ends_waiting {
@@ -119,12 +128,26 @@ impl Ticket {
 }
 
 impl Change {
-    /// A merged ticket whose resident says "unsolved" goes on by itself in the next cycle, with the unit
-    /// that led; from the beginning where none did.
+    /// A merged ticket whose resident says "unsolved" goes on by itself in the next cycle, as the main one
+    /// was accepted and with the unit that led; from the beginning where none did or the unit is complained
+    /// about.
     fn split_off(&mut self, main: Option<&Ticket>, cycle: u32) {
         let Some(main) = main else { return };
-        let unit = self.ticket.unit.or(main.unit);
+        let unit = self.ticket.unit.or(main.unit).filter(|it| self.ticket.about_unit != Some(*it));
+        let category = self.ticket.category.or(main.category);
+        let priority: Option<Priority> = self.ticket.priority.or(main.priority);
         let to = if unit.is_some() { Status::Assigned } else { Status::Received };
-        self.push(TicketEvent::Split { from: main.id, to, cycle: cycle + 1, unit }, vec![]);
+        self.cancel_unsettled();
+        self.push(
+            TicketEvent::Split { from: main.id, to, cycle: cycle + 1, unit, category, priority },
+            vec![],
+        );
+    }
+}
+
+impl Ticket {
+    /// The main ticket is withdrawn, so what was merged into it goes on by itself; None when not merged.
+    pub fn released(self, main: &Ticket, doing: &Doing) -> Option<Change> {
+        (self.status == Status::Merged).then(|| self.split(main, doing))
     }
 }

@@ -24,8 +24,7 @@ impl Ticket {
     /// A sealed ticket is the supervisor's of its handling node, and the lead unit's once handed over. A
     /// handler's rights hold where the own unit leads; where it supports: read, note and attach.
     pub fn allows(&self, staff: &Staff, permission: Permission, place: &Place) -> bool {
-        if permission == Permission::UnmaskContact && self.about_unit.is_some_and(|it| staff.handles_for(it))
-        {
+        if permission == Permission::UnmaskContact && self.about_unit.is_some_and(|it| staff.belongs_to(it)) {
             return false;
         }
         staff.grants.iter().any(|grant| match grant.role {

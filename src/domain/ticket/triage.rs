@@ -1,6 +1,6 @@
 //! The triager's verbs: accept, decline, assign, merge, split, escalate, urge, and what a return undoes.
 
-use super::event::{Facts, FailedBy, TicketEvent};
+use super::event::{Facts, TicketEvent};
 use super::{Change, Delivery, Doing, Priority, Status, Ticket, Verb, text};
 use crate::domain::people::{Permission, Role};
 use crate::domain::refusal::Refusal;
@@ -12,9 +12,16 @@ impl Ticket {
         category: SetupId,
         priority: Priority,
         may_publish: Option<bool>,
+        has_description: bool,
         doing: &Doing,
     ) -> Result<Change, Refusal> {
-        self.check_complex(priority, doing)?;
+        if !has_description {
+            return Err(Refusal::Rule {
+                slug: "description-missing",
+                message: "只有附件、没有文字：请先把内容录入（PATCH description），再受理。 Only attachments so far: write the matter down first (PATCH description), then accept."
+                    .to_owned(),
+            });
+        }
         // A suspicion holds until a triager says otherwise, which another priority does (PRODUCT §3).
         let suspected_emergency = self.suspected_emergency && priority == Priority::Emergency;
         let may_publish = may_publish.unwrap_or(self.may_publish);
@@ -24,7 +31,7 @@ impl Ticket {
     }
 
     /// `complex` needs a supervisor.
-    fn check_complex(&self, priority: Priority, doing: &Doing) -> Result<(), Refusal> {
+    pub(super) fn check_complex(&self, priority: Priority, doing: &Doing) -> Result<(), Refusal> {
         let is_supervisor =
             doing.actor.staff().is_none_or(|staff| self.allows(staff, Permission::Supervise, doing.place));
         if priority == Priority::Complex && !is_supervisor {
@@ -36,13 +43,40 @@ impl Ticket {
         Ok(())
     }
 
+    /// Lets `doing.actor` amend these facts, as far as rights go.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`; `NotYours` for `complex` without a supervisor.
+    pub fn check_amend(&self, facts: &Facts, doing: &Doing) -> Result<(), Refusal> {
+        let now = self.facts();
+        // What a triager decides by accepting stays the triager's to change.
+        let is_triagers = facts.suspected_emergency != now.suspected_emergency && now.suspected_emergency
+            || facts.priority != now.priority
+            || self.accepted_at.is_some()
+                && (facts.category != now.category || facts.may_publish != now.may_publish);
+        if let Some(staff) = doing.actor.staff() {
+            if !self.is_seen_by(staff, doing.place) {
+                return Err(Refusal::NotFound(self.number.clone()));
+            }
+            for permission in [Some(Permission::Amend), is_triagers.then_some(Permission::Triage)] {
+                if let Some(permission) = permission.filter(|it| !self.allows(staff, *it, doing.place)) {
+                    return Err(Refusal::Forbidden(permission));
+                }
+            }
+        }
+        match facts.priority {
+            Some(priority) if facts.priority != now.priority => self.check_complex(priority, doing),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Amends facts and texts; `texts` are the new ones by name.
     ///
     /// `parent` is the node above the receiving one, where a ticket about staff goes when it is sealed.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden` by rights; `NotYours` for `complex` without a supervisor; `Rule` when the
-    /// ticket has come to rest, or the unit complained about is the lead.
+    /// As [`Ticket::check_amend`]; `Illegal` when the ticket has come to rest; `Rule` when it is not
+    /// accepted yet, or the unit complained about is the lead.
     pub fn amend(
         self,
         facts: Facts,
@@ -50,33 +84,18 @@ impl Ticket {
         parent: Option<NodeId>,
         doing: &Doing,
     ) -> Result<Change, Refusal> {
-        if let Some(staff) = doing.actor.staff() {
-            if !self.is_seen_by(staff, doing.place) {
-                return Err(Refusal::NotFound(self.number));
-            }
-            if !self.allows(staff, Permission::Amend, doing.place) {
-                return Err(Refusal::Forbidden(Permission::Amend));
-            }
-        }
+        self.check_amend(&facts, doing)?;
         if matches!(self.status, Status::Withdrawn | Status::Closed) {
-            return Err(Refusal::Illegal {
-                verb: "amend".to_owned(),
-                status: self.status.to_string(),
-                legal: self.actions(doing.actor, doing.place).into_iter().map(|it| it.to_string()).collect(),
-            });
+            let legal = self.actions(doing.actor, doing.place).into_iter().map(|it| it.to_string()).collect();
+            let status = self.status.to_string();
+            return Err(Refusal::Illegal { verb: "amend".to_owned(), status, legal });
         }
-        if facts.priority != self.priority {
-            if let Some(priority) = facts.priority {
-                self.check_complex(priority, doing)?;
-            }
-            if self.accepted_at.is_none() {
-                return Err(Refusal::Rule {
-                    slug: "not-accepted-yet",
-                    message:
-                        "级别在受理时确定。请先受理。 The priority is set by accepting; accept it first."
-                            .to_owned(),
-                });
-            }
+        if facts.priority != self.priority && self.accepted_at.is_none() {
+            return Err(Refusal::Rule {
+                slug: "not-accepted-yet",
+                message: "级别在受理时确定。请先受理。 The priority is set by accepting; accept it first."
+                    .to_owned(),
+            });
         }
         if facts.about_unit.is_some() && facts.about_unit == self.unit {
             return Err(about_unit_leads());
@@ -116,7 +135,7 @@ impl Ticket {
         note: Option<String>,
         doing: &Doing,
     ) -> Result<Change, Refusal> {
-        if self.about_unit == Some(unit) {
+        if self.about_unit.is_some_and(|it| it == unit || supporting.contains(&it)) {
             return Err(about_unit_leads());
         }
         supporting.retain(|it| *it != unit);
@@ -132,11 +151,16 @@ impl Ticket {
         Ok(change)
     }
 
-    pub(super) fn merge(self, main: &Ticket, doing: &Doing) -> Result<Change, Refusal> {
+    pub(super) fn merge(self, main: &Ticket, is_main: bool, doing: &Doing) -> Result<Change, Refusal> {
         let rule = |message: &str| Refusal::Rule { slug: "cannot-merge", message: message.to_owned() };
         if main.id == self.id {
             return Err(rule(
                 "不能并入自己。请填写主件的编号。 A ticket cannot be merged into itself; give the main one's number.",
+            ));
+        }
+        if is_main {
+            return Err(rule(
+                "已有别的件并入这一件。请反过来合并，或先拆分。 Others are merged into this one; merge the other way, or split them first.",
             ));
         }
         if main.status == Status::Merged {
@@ -144,7 +168,9 @@ impl Ticket {
                 "那一件本身已并入别的件。请填它的主件编号。 That one is itself merged; give its main one's number.",
             ));
         }
-        if !main.status.is_open() || main.status == Status::Replied {
+        let is_being_answered =
+            main.replies.iter().any(|it| it.cycle == main.cycle && it.delivery != Delivery::Failed);
+        if !main.status.is_open() || main.status == Status::Replied || is_being_answered {
             return Err(rule(
                 "主件已经结束，不能再并入。请并入仍在办的件。 The main one is over; merge into one that is still open.",
             ));
@@ -165,21 +191,19 @@ impl Ticket {
     pub(super) fn split(self, main: &Ticket, doing: &Doing) -> Change {
         let to = self.status_before.unwrap_or(Status::Received);
         let (from, cycle, unit) = (main.id, self.cycle, self.unit);
+        let (category, priority) = (self.category, self.priority);
         let mut change = Change::of(self, doing);
-        change.push(TicketEvent::Split { from, to, cycle, unit }, vec![]);
+        change.push(TicketEvent::Split { from, to, cycle, unit, category, priority }, vec![]);
         change
     }
 
-    pub(super) fn escalate(
-        self,
-        to: NodeId,
-        to_path: &str,
-        reason: String,
-        doing: &Doing,
-    ) -> Result<Change, Refusal> {
+    /// Up the tree, or down again towards where it came from.
+    pub(super) fn check_escalation(&self, to_path: &str, doing: &Doing) -> Result<(), Refusal> {
         let here = &doing.place.handling_path;
         let is_up = here.starts_with(to_path) && here != to_path;
-        let is_down = to_path.starts_with(here.as_str()) && here != to_path;
+        let owner = &doing.place.owner_path;
+        let is_owners_line = owner.starts_with(to_path) || to_path.starts_with(owner.as_str());
+        let is_down = to_path.starts_with(here.as_str()) && here != to_path && is_owners_line;
         if !is_up && !is_down {
             return Err(Refusal::field(
                 "to",
@@ -192,9 +216,13 @@ impl Ticket {
         if is_down && !hands_down {
             return Err(Refusal::Forbidden(Permission::Triage));
         }
+        Ok(())
+    }
+
+    pub(super) fn escalate(self, to: NodeId, reason: String, doing: &Doing) -> Change {
         let mut change = Change::of(self, doing);
         change.push(TicketEvent::Escalated { to }, vec![(text::REASON.to_owned(), reason)]);
-        Ok(change)
+        change
     }
 
     pub(super) fn urge(self, words: String, doing: &Doing) -> Change {
@@ -230,17 +258,9 @@ impl Ticket {
     }
 
     pub(super) fn send_back(self, reason: String, doing: &Doing) -> Change {
-        let unsettled: Vec<u32> = self
-            .replies
-            .iter()
-            .filter(|it| matches!(it.delivery, Delivery::AwaitingApproval | Delivery::Queued))
-            .map(|it| it.id)
-            .collect();
         let mut change = Change::of(self, doing);
         change.push(TicketEvent::SentBack {}, vec![(text::REASON.to_owned(), reason)]);
-        for reply in unsettled {
-            change.push(TicketEvent::ReplyFailed { reply, cause: FailedBy::Cancelled }, vec![]);
-        }
+        change.cancel_unsettled();
         change
     }
 
@@ -267,7 +287,7 @@ impl Ticket {
 fn about_unit_leads() -> Refusal {
     Refusal::Rule {
         slug: "unit-complained-about",
-        message: "被反映的单位不能主办这一件。请派给别的单位。 The unit complained about cannot lead; assign another."
+        message: "被反映的单位不能办这一件。请派给别的单位。 The unit complained about can neither lead nor support; assign another."
             .to_owned(),
     }
 }

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::views::{ContactView, EventView, ResidentView, TicketView, view_of};
 use crate::domain::ticket::intake::Submission;
+use crate::http::limits::network_of;
 use crate::http::reply::{created, ok, ok_at};
 use crate::http::{Body, ClientAddress, IdempotencyKey, IfMatch, Problem, Query, ReceiptCode, StaffCaller};
 use crate::service::desk::{self, Amendment, Opened};
@@ -105,7 +106,7 @@ pub(super) async fn opened(
     address: ClientAddress,
 ) -> Result<Opened, Problem> {
     let code = code.read()?;
-    Ok(desk::open(app, caller, number, code.as_deref(), &address.0.to_string()).await?)
+    Ok(desk::open(app, caller, number, code.as_deref(), &network_of(address.0).to_string()).await?)
 }
 
 /// Answers a ticket as its reader may see it, with its ETag.
@@ -151,10 +152,11 @@ pub async fn amend(
     }
 }
 
-/// A stale version is told with what is there now.
+/// A stale version is told with what is there now, a move that is not possible with those that are.
 pub(super) async fn with_current(app: &App, seen: Opened, problem: Problem) -> Problem {
     if problem.slug() != "stale" {
-        return problem;
+        let actions = || seen.ticket.actions(&seen.caller.actor, &seen.surroundings.place);
+        return problem.with_legal(|| actions().into_iter().map(|it| it.to_string()).collect());
     }
     let number = seen.ticket.number.clone();
     let Ok(now) = desk::open(app, &seen.caller, &number, None, "").await else { return problem };

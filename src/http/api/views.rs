@@ -287,7 +287,7 @@ fn rating(file: &TicketFile) -> Option<RatingView> {
     file.ticket.rating.map(|it| RatingView {
         solved: it.solved,
         satisfaction: it.satisfaction,
-        comment: owned(file.text(text::COMMENT)),
+        comment: owned(file.text(text::COMMENT).filter(|it| !it.is_empty())),
         cycle: it.cycle,
     })
 }

@@ -13,7 +13,7 @@ use crate::domain::people::Actor;
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::value::{At, NodeId, SetupId, TicketId};
 
-use self::reading::{check_length, clean_on_behalf_of, derived_subject, parse_received_at, parse_source};
+use self::reading::{check_length, derived_subject, parse_on_behalf_of, parse_received_at, parse_source};
 pub use self::reading::{clean, clean_line, parse_contact, parse_location, parse_phone, required_text};
 
 /// A subject is a line, not the letter.
@@ -185,6 +185,7 @@ impl Submission {
             };
             faults.add("slip", message);
         }
+        let on_behalf_of = self.on_behalf_of.and_then(|it| parse_on_behalf_of(it, &mut faults));
         faults.check(Parsed {
             community: self.community.trim().to_uppercase(),
             source,
@@ -200,7 +201,7 @@ impl Submission {
             about_staff: self.about_staff.unwrap_or(false),
             about_unit: self.about_unit,
             attachments_expected,
-            on_behalf_of: self.on_behalf_of.and_then(clean_on_behalf_of),
+            on_behalf_of,
         })
     }
 }

@@ -127,7 +127,7 @@ pub fn parse_contact(
     let phone = line(contact.phone).and_then(|given| {
         let phone = parse_phone(&given);
         if phone.is_none() {
-            faults.add("contact.phone", "电话应为 5 到 15 位数字。 A phone number has 5 to 15 digits.");
+            faults.add("contact.phone", "电话应为 7 到 15 位数字。 A phone number has 7 to 15 digits.");
         }
         phone
     });
@@ -177,12 +177,13 @@ pub fn parse_phone(given: &str) -> Option<String> {
         return None;
     }
     let digits: String = plain.chars().filter(char::is_ascii_digit).collect();
-    let digits = if plain.trim_start().starts_with("+86") {
-        digits[2..].to_owned()
-    } else {
-        digits.strip_prefix("0086").map_or(digits.clone(), str::to_owned)
-    };
-    (5..=15).contains(&digits.len()).then_some(digits)
+    // China's country code before a mobile number says nothing that the number does not.
+    let is_mobile = |it: &str| it.len() == 11 && it.starts_with('1');
+    let digits = ["0086", "86"]
+        .iter()
+        .find_map(|code| digits.strip_prefix(code).filter(|it| is_mobile(it)))
+        .map_or(digits.clone(), str::to_owned);
+    (7..=15).contains(&digits.len()).then_some(digits)
 }
 
 /// An e-mail address of the plain form (RFC 5321 `Dot-string@domain`), nothing that could end a header.
@@ -262,10 +263,14 @@ pub(super) fn derived_subject(description: &str) -> String {
     if cut.len() < line.len() { format!("{cut}…") } else { cut }
 }
 
-pub(super) fn clean_on_behalf_of(given: OnBehalfOf) -> Option<OnBehalfOf> {
-    let line = |value: Option<String>| {
-        value.map(|it| clean_line(&it).chars().take(80).collect::<String>()).filter(|it| !it.is_empty())
+pub(super) fn parse_on_behalf_of(given: OnBehalfOf, faults: &mut Faults) -> Option<OnBehalfOf> {
+    let mut line = |name: &str, value: Option<String>| {
+        let value = value.map(|it| clean_line(&it)).filter(|it| !it.is_empty());
+        if let Some(value) = &value {
+            check_length(&format!("for.{name}"), value, 80, faults);
+        }
+        value
     };
-    let cleaned = OnBehalfOf { name: line(given.name), relation: line(given.relation) };
-    (cleaned != OnBehalfOf::default()).then_some(cleaned)
+    let read = OnBehalfOf { name: line("name", given.name), relation: line("relation", given.relation) };
+    (read != OnBehalfOf::default()).then_some(read)
 }
