@@ -4,7 +4,9 @@
 //! standard output, everything else to standard error. Errors are lower case, `doing what: cause`, with
 //! the fix on a line of its own: `hint: …`.
 
+mod audit;
 mod doctor;
+mod export;
 mod import;
 mod node;
 mod serve;
@@ -64,6 +66,12 @@ enum Command {
     /// Keep the staff's accounts
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Verify the trail
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Export tickets or events
+    #[command(subcommand)]
+    Export(export::ExportCommand),
 }
 
 macro_rules! flags {
@@ -178,6 +186,8 @@ fn run(line: &Line) -> Outcome {
         Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
+        Command::Audit(command) => audit::run(settings()?, command),
+        Command::Export(command) => export::run(&open(settings()?)?, command),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;
             say(&document)

@@ -43,6 +43,14 @@ impl SealKey {
         mac.update(hash);
         mac.finalize().into_bytes().into()
     }
+
+    /// The seal of an export, over the hash of everything in it.
+    pub fn seal_export(&self, hash: &Hash) -> Hash {
+        let mut mac = mac(&self.bytes);
+        mac.update(b"red-mailbox export v1\0");
+        mac.update(hash);
+        mac.finalize().into_bytes().into()
+    }
 }
 
 impl fmt::Debug for SealKey {

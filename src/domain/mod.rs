@@ -5,6 +5,7 @@
 #![warn(clippy::missing_errors_doc, clippy::wildcard_enum_match_arm)]
 
 pub mod accounts;
+pub mod audit;
 pub mod calendar;
 pub mod category;
 pub mod chain;

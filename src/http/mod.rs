@@ -97,6 +97,9 @@ routes! {
     POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
 
+    // The trail.
+    GET "/api/v1/audit/verify" => api::audit::verify;
+
     // Figures.
     GET "/api/v1/stats/summary" => api::statistics::summary;
 

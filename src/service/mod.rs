@@ -4,9 +4,11 @@
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
 pub mod accounts;
+pub mod audit;
 pub mod circumstances;
 pub mod delivery;
 pub mod desk;
+pub mod export;
 pub mod files;
 pub mod health;
 pub mod import;

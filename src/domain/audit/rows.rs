@@ -1,0 +1,484 @@
+//! Rows as they were found: read column by column, so that a damaged one is told and never trusted.
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::domain::chain::hex;
+use crate::domain::event::Recorded;
+use crate::domain::setup::Node;
+use crate::domain::ticket::{Reply, Ticket};
+use crate::domain::value::At;
+
+/// A yes or no; SQLite keeps 1 and 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl Serialize for Flag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Kept {
+            Word(bool),
+            Number(i64),
+        }
+        match Kept::deserialize(deserializer)? {
+            Kept::Word(it) => Ok(Flag(it)),
+            Kept::Number(it @ (0 | 1)) => Ok(Flag(it == 1)),
+            Kept::Number(_) => Err(D::Error::custom("neither yes nor no")),
+        }
+    }
+}
+
+/// Bytes in hexadecimal: `\x…` as the store shows them, which tells them from text, or bare as exports have them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bytes<const FROM_STORE: bool>(pub Vec<u8>);
+
+impl<const FROM_STORE: bool> Serialize for Bytes<FROM_STORE> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de, const FROM_STORE: bool> Deserialize<'de> for Bytes<FROM_STORE> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<const FROM_STORE: bool>;
+        impl<const FROM_STORE: bool> serde::de::Visitor<'_> for Visitor<FROM_STORE> {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes in lower-case hexadecimal")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<u8>, E> {
+                let digits = if FROM_STORE { text.strip_prefix("\\x") } else { Some(text) };
+                digits.and_then(bytes_of_hex).ok_or_else(|| E::custom("no bytes in lower-case hexadecimal"))
+            }
+        }
+        deserializer.deserialize_str(Visitor::<FROM_STORE>).map(Self)
+    }
+}
+
+/// The inverse of `hex`, lower case only: a row of an export has one spelling.
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let nibble = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
+}
+
+/// A column in which two rows of one kind differ; the values as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub column: &'static str,
+    pub expected: String,
+    pub found: String,
+}
+
+fn shown(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Declares rows, each with its table and a comparison of every column.
+macro_rules! rows {
+    ($($(#[$doc:meta])* $name:ident of $table:literal { $($(#[$meta:meta])* $field:ident: $kind:ty,)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[$meta])* pub $field: $kind),+ }
+
+        impl $name {
+            /// The columns in which `found` differs from this, which is expected.
+            pub fn differences(&self, found: &Self) -> Vec<Difference> {
+                let mut differences = Vec::new();
+                $(if self.$field != found.$field {
+                    differences.push(Difference {
+                        column: stringify!($field),
+                        expected: shown(&self.$field),
+                        found: shown(&found.$field),
+                    });
+                })+
+                differences
+            }
+        }
+
+        impl Stored for $name {
+            const TABLE: &'static str = $table;
+        }
+    )+};
+}
+
+/// A row of a table.
+pub trait Stored: DeserializeOwned {
+    const TABLE: &'static str;
+}
+
+rows! {
+    /// A ticket.
+    TicketRow of "ticket" {
+        id: i64,
+        number: String,
+        node_id: i64,
+        handling_node_id: i64,
+        position: i64,
+        version: i64,
+        status: String,
+        cycle: i64,
+        kind: String,
+        source: String,
+        priority: Option<String>,
+        category_id: Option<i64>,
+        building: Option<String>,
+        channel: String,
+        unit_id: Option<i64>,
+        assignee_id: Option<i64>,
+        answerable_unit_id: Option<i64>,
+        about_unit_id: Option<i64>,
+        mailbox_id: Option<i64>,
+        designated: Flag,
+        returned_in_cycle: Flag,
+        sealed: Flag,
+        suspected_emergency: Flag,
+        may_publish: Flag,
+        published: Flag,
+        attachments_expected: i64,
+        receipt_issue: i64,
+        n_urges: i64,
+        merged_into_id: Option<i64>,
+        status_before: Option<String>,
+        waiting_for: Option<String>,
+        outcome: Option<String>,
+        resolved_by_id: Option<i64>,
+        rating_solved: Option<Flag>,
+        rating_satisfaction: Option<i64>,
+        rating_cycle: Option<i64>,
+        received_at: i64,
+        registered_at: i64,
+        accepted_at: Option<i64>,
+        assigned_at: Option<i64>,
+        acknowledged_at: Option<i64>,
+        resolved_at: Option<i64>,
+        replied_at: Option<i64>,
+        closed_at: Option<i64>,
+        timer_at: Option<i64>,
+        due_at: Option<i64>,
+        updated_at: i64,
+    }
+    /// A reply.
+    ReplyRow of "reply" {
+        ticket_id: i64,
+        id: i64,
+        cycle: i64,
+        channel: String,
+        delivery: String,
+        written_by_id: Option<i64>,
+        written_at: i64,
+        settled_at: Option<i64>,
+    }
+    /// A supporting unit.
+    SupportingRow of "ticket_supporting" {
+        ticket_id: i64,
+        unit_id: i64,
+    }
+    /// A text beside the log.
+    TextRow of "event_text" {
+        ticket_id: i64,
+        seq: i64,
+        name: String,
+        salt: Bytes<true>,
+        body: String,
+    }
+    /// The keyed hash of a phone number.
+    PhoneRow of "phone_index" {
+        ticket_id: i64,
+        phone_hmac: Bytes<true>,
+    }
+    /// What a message says of its place; its progress is nobody's fact but the sender's.
+    OutboxRow of "outbox" {
+        id: i64,
+        ticket_id: i64,
+        reply_id: i64,
+        channel: String,
+    }
+    /// What numbers are compared by.
+    NumberRow of "ticket" {
+        id: i64,
+        number: String,
+        node_id: i64,
+        received_at: i64,
+    }
+    /// A day's counter.
+    DayRow of "day_counter" {
+        node_id: i64,
+        day: String,
+        last_number: i64,
+    }
+    /// A node.
+    NodeRow of "node" {
+        id: i64,
+        code: String,
+        name: String,
+        kind: String,
+        parent_id: Option<i64>,
+        path: String,
+        time_zone: String,
+        version: i64,
+        retired_at: Option<i64>,
+    }
+    /// A set-up entry; `details` is a JSON text.
+    EntryRow of "setup_entry" {
+        id: i64,
+        kind: String,
+        node_id: Option<i64>,
+        parent_id: Option<i64>,
+        code: String,
+        name: String,
+        details: String,
+        version: i64,
+        retired_at: Option<i64>,
+    }
+    /// A kiosk's token, as far as the trail knows it.
+    TokenRow of "device_token" {
+        kiosk_id: i64,
+        issued_at: i64,
+        revoked_at: Option<i64>,
+    }
+    /// An account, as far as the trail knows it.
+    AccountRow of "account" {
+        id: i64,
+        username: String,
+        name: String,
+        totp_last_step: Option<i64>,
+        version: i64,
+        disabled_at: Option<i64>,
+    }
+    /// A role held.
+    GrantRow of "role_grant" {
+        account_id: i64,
+        role: String,
+        node_id: i64,
+        unit_id: Option<i64>,
+    }
+}
+
+/// An event; `FROM_STORE` tells how its bytes are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRow<const FROM_STORE: bool> {
+    pub id: i64,
+    pub stream: String,
+    pub stream_id: i64,
+    pub seq: i64,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub at: i64,
+    pub actor_kind: String,
+    pub actor_id: Option<i64>,
+    pub actor_name: Option<String>,
+    pub place: Option<String>,
+    pub data: String,
+    pub prev_hash: Bytes<FROM_STORE>,
+    pub hash: Bytes<FROM_STORE>,
+}
+
+impl<const FROM_STORE: bool> Stored for EventRow<FROM_STORE> {
+    const TABLE: &'static str = "event";
+}
+
+impl<const FROM_STORE: bool> EventRow<FROM_STORE> {
+    /// The event; None when its time is none that we could have stored.
+    pub fn into_recorded(self) -> Option<Recorded> {
+        let at = At::from_micros(self.at);
+        (at.micros() == self.at).then_some(Recorded {
+            id: self.id,
+            stream: self.stream,
+            stream_id: self.stream_id,
+            seq: self.seq,
+            kind: self.kind,
+            at,
+            actor_kind: self.actor_kind,
+            actor_id: self.actor_id,
+            actor_name: self.actor_name,
+            place: self.place,
+            data: self.data,
+            prev_hash: self.prev_hash.0,
+            hash: self.hash.0,
+        })
+    }
+
+    /// The same with bytes written as exports have them.
+    pub fn into_exported(self) -> EventRow<false> {
+        EventRow {
+            id: self.id,
+            stream: self.stream,
+            stream_id: self.stream_id,
+            seq: self.seq,
+            kind: self.kind,
+            at: self.at,
+            actor_kind: self.actor_kind,
+            actor_id: self.actor_id,
+            actor_name: self.actor_name,
+            place: self.place,
+            data: self.data,
+            prev_hash: Bytes(self.prev_hash.0),
+            hash: Bytes(self.hash.0),
+        }
+    }
+}
+
+/// A chain's head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadRow<const FROM_STORE: bool> {
+    pub stream: String,
+    pub stream_id: i64,
+    pub seq: i64,
+    pub hash: Bytes<FROM_STORE>,
+    pub seal: Bytes<FROM_STORE>,
+    pub key_id: String,
+}
+
+impl<const FROM_STORE: bool> Stored for HeadRow<FROM_STORE> {
+    const TABLE: &'static str = "event_head";
+}
+
+impl<const FROM_STORE: bool> HeadRow<FROM_STORE> {
+    /// The same with bytes written as exports have them.
+    pub fn into_exported(self) -> HeadRow<false> {
+        HeadRow {
+            stream: self.stream,
+            stream_id: self.stream_id,
+            seq: self.seq,
+            hash: Bytes(self.hash.0),
+            seal: Bytes(self.seal.0),
+            key_id: self.key_id,
+        }
+    }
+}
+
+/// Why a row could not be read: the column, empty for the whole row, and the cause without any value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub column: String,
+    pub stream_id: Option<i64>,
+    pub seq: Option<i64>,
+}
+
+/// Reads a row from its JSON; the slow second look happens for damaged rows only.
+///
+/// # Errors
+/// `Unreadable` naming the column and, if those can still be read, the ticket and the event.
+pub fn read<T: Stored>(json: &[u8]) -> Result<T, Unreadable> {
+    serde_json::from_slice(json).map_err(|_| {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let fault = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err();
+        let column = fault.map(|it| it.path().to_string()).filter(|it| it != ".").unwrap_or_default();
+        let row: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+        let number = |name: &str| row.get(name).and_then(serde_json::Value::as_i64);
+        let own_id = if T::TABLE == "ticket" { number("id") } else { None };
+        Unreadable {
+            column,
+            stream_id: number("stream_id").or_else(|| number("ticket_id")).or(own_id),
+            seq: number("seq"),
+        }
+    })
+}
+
+impl TicketRow {
+    /// The row of a ticket.
+    pub fn of(it: &Ticket) -> Self {
+        Self {
+            id: it.id.0,
+            number: it.number.clone(),
+            node_id: it.node.0,
+            handling_node_id: it.handling_node.0,
+            position: it.position,
+            version: it.version,
+            status: it.status.to_string(),
+            cycle: it.cycle.into(),
+            kind: it.kind.to_string(),
+            source: it.source.to_string(),
+            priority: it.priority.map(|it| it.to_string()),
+            category_id: it.category.map(|it| it.0),
+            building: it.building.clone(),
+            channel: it.channel.to_string(),
+            unit_id: it.unit.map(|it| it.0),
+            assignee_id: it.assignee.map(|it| it.0),
+            answerable_unit_id: it.answerable_unit.map(|it| it.0),
+            about_unit_id: it.about_unit.map(|it| it.0),
+            mailbox_id: it.mailbox.map(|it| it.0),
+            designated: Flag(it.designated),
+            returned_in_cycle: Flag(it.returned_in_cycle),
+            sealed: Flag(it.sealed),
+            suspected_emergency: Flag(it.suspected_emergency),
+            may_publish: Flag(it.may_publish),
+            published: Flag(it.published),
+            attachments_expected: it.attachments_expected.into(),
+            receipt_issue: it.receipt_issue,
+            n_urges: it.n_urges.into(),
+            merged_into_id: it.merged_into.map(|it| it.0),
+            status_before: it.status_before.map(|it| it.to_string()),
+            waiting_for: it.waiting_for.map(|it| it.to_string()),
+            outcome: it.outcome.map(|it| it.to_string()),
+            resolved_by_id: it.resolved_by.map(|it| it.0),
+            rating_solved: it.rating.map(|it| Flag(it.solved)),
+            rating_satisfaction: it.rating.and_then(|it| it.satisfaction).map(i64::from),
+            rating_cycle: it.rating.map(|it| it.cycle.into()),
+            received_at: it.received_at.micros(),
+            registered_at: it.registered_at.micros(),
+            accepted_at: it.accepted_at.map(At::micros),
+            assigned_at: it.assigned_at.map(At::micros),
+            acknowledged_at: it.acknowledged_at.map(At::micros),
+            resolved_at: it.resolved_at.map(At::micros),
+            replied_at: it.replied_at.map(At::micros),
+            closed_at: it.closed_at.map(At::micros),
+            timer_at: it.timer_at.map(At::micros),
+            due_at: it.due_at.map(At::micros),
+            updated_at: it.updated_at.micros(),
+        }
+    }
+}
+
+impl ReplyRow {
+    /// The row of a reply of the ticket with this id.
+    pub fn of(ticket_id: i64, it: &Reply) -> Self {
+        Self {
+            ticket_id,
+            id: it.id.into(),
+            cycle: it.cycle.into(),
+            channel: it.channel.to_string(),
+            delivery: it.delivery.to_string(),
+            written_by_id: it.written_by.map(|it| it.0),
+            written_at: it.written_at.micros(),
+            settled_at: it.settled_at.map(At::micros),
+        }
+    }
+}
+
+impl NodeRow {
+    /// The row of a node.
+    pub fn of(it: &Node) -> Self {
+        Self {
+            id: it.id.0,
+            code: it.code.clone(),
+            name: it.name.clone(),
+            kind: it.kind.to_string(),
+            parent_id: it.parent.map(|it| it.0),
+            path: it.path.clone(),
+            time_zone: it.time_zone.name().to_owned(),
+            version: it.version,
+            retired_at: it.retired_at.map(At::micros),
+        }
+    }
+}
