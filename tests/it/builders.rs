@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use red_mailbox::domain::people::{Actor, Role};
 use red_mailbox::domain::setup::SetupKind;
 use red_mailbox::service::accounts::{self, NewUser, RoleAt};
-use red_mailbox::service::{Caller, setup};
+use red_mailbox::service::{Caller, audit, setup};
 use serde_json::{Map, Value, json};
 
 use crate::app::{Answer, TestApp};
@@ -139,6 +139,17 @@ impl World {
         let path = format!("/api/v1/tickets/{number}/events");
         let page = self.app.get(&path).bearer(&self.token("supervisor")).send().expect(200).json();
         page["items"].as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// Whatever a story told, its trail is whole: verification raises no false alarm.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let app = &self.app.app;
+            let report = audit::verify_database(&app.store, &app.keys, |_| {}).unwrap();
+            assert!(report.findings.is_empty(), "the trail is not whole: {:#?}", report.findings);
+        }
     }
 }
 

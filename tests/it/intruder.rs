@@ -27,6 +27,7 @@ pub(crate) const TABLES: [&str; 14] = [
     "phone_index",
 ];
 
+#[expect(clippy::large_enum_variant, reason = "one per test")]
 /// A connection past everything the product does.
 pub(crate) enum Intruder {
     Lite(SqliteConnection),

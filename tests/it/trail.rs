@@ -221,6 +221,7 @@ both_worlds! {
         }
         intruder.run("DELETE FROM ticket WHERE id = 1");
         assert_eq!(expect_named(&verify(&world), &number, "only the row removed").fault, "no-row");
+        intruder.restore();
     }
 
     fn swapped_inserted_and_relinked_events_are_found(world) {
@@ -256,7 +257,9 @@ both_worlds! {
         forged.insert(5, note);
         relink(&mut forged);
         intruder.run("DELETE FROM event WHERE stream = 'ticket'");
-        forged.iter().for_each(|it| insert(&mut intruder, it));
+        for event in &forged {
+            insert(&mut intruder, event);
+        }
         assert_eq!(expect_named(&verify(&world), &number, "linked anew").fault, "unsealed");
         let stranger = SealKey::new(world.app.app.keys.id.clone(), [9; 32]);
         let hash: [u8; 32] = forged[16].hash.as_slice().try_into().unwrap();
@@ -285,6 +288,7 @@ both_worlds! {
 
         let report = verify(&world);
         assert_eq!(expect_named(&report, &number, "old row").fault, "row");
+        intruder.restore();
     }
 
     fn damaged_rows_are_findings_and_end_nothing(world) {
@@ -451,6 +455,7 @@ both_worlds! {
         assert_eq!(found["findings"][0]["number"], json!(number));
         assert_eq!(found["findings"][0]["column"], "published");
         assert_eq!(get("other", "").expect(200).json()["findings"], json!([]));
+        intruder.restore();
 
         assert_eq!(get("triager", "").expect(403).slug(), "forbidden");
         get("auditor", "?limit=0").expect(422);

@@ -183,7 +183,7 @@ mod tests {
             told.push(match it {
                 Gap::One(it) => it,
                 Gap::More(n) => 1000 + n,
-            })
+            });
         });
         told
     }
