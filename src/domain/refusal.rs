@@ -90,6 +90,16 @@ pub enum Refusal {
     Locked { until: At, retry_after_s: u64 },
 }
 
+/// What somebody gave for a code, as it may stand in an answer or a log: only if it looks like a code.
+///
+/// People type phone numbers and names into the wrong field; those are never given back.
+pub fn shown(given: &str) -> &str {
+    let is_code = (1..=32).contains(&given.len())
+        && given.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it));
+    let is_phone_like = given.bytes().filter(u8::is_ascii_digit).count() >= 7;
+    if is_code && !is_phone_like { given } else { "…" }
+}
+
 impl Refusal {
     /// A refusal for one field.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {

@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, value::MapDeserializer};
 
 use super::form::Part;
 use super::problem::{Problem, WebFault};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, shown};
 
 /// The longest JSON body: the longest letter is a few thousand characters; a batch of letters fits.
 pub const BYTES_MAX: usize = 256 * 1024;
@@ -169,9 +169,17 @@ pub fn of_query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     })
 }
 
+/// A field's name as it may stand in an answer.
+fn known(name: &str) -> &str {
+    if name.is_empty() { name } else { shown(name) }
+}
+
 /// Serde's words as ours: the field at fault, and what to do, without the value that was given.
 fn fault_words(path: &str, words: &str) -> (String, String) {
+    // Of an unknown field serde gives the path with its name, which is whatever somebody typed.
     let path = if path == "." { "" } else { path };
+    let path: Vec<&str> = path.split('.').map(|it| if it.contains('[') { it } else { known(it) }).collect();
+    let path = &path.join(".");
     let below = |name: &str| {
         if path.is_empty() || path == name || path.ends_with(&format!(".{name}")) {
             if path.is_empty() { name.to_owned() } else { path.to_owned() }
@@ -180,8 +188,7 @@ fn fault_words(path: &str, words: &str) -> (String, String) {
         }
     };
     let here = if path.is_empty() { "body".to_owned() } else { path.to_owned() };
-    let named =
-        |words: &str| words.split('`').nth(1).unwrap_or_default().chars().take(64).collect::<String>();
+    let named = |words: &str| shown(words.split('`').nth(1).unwrap_or_default()).to_owned();
     let expected = words.rsplit_once("expected ").map_or("", |it| it.1).replace('`', "");
     if words.starts_with("unknown field") {
         let field = below(&named(words));

@@ -1,5 +1,7 @@
 //! The desk: open a ticket, do a verb with it, amend it, decide a reply. Load, decide, save.
 
+use chrono_tz::Tz;
+
 use super::circumstances::{Circumstances, keep};
 use super::files::{self, TicketFile};
 use super::orders::{self, LogBody, Order, RedirectBody};
@@ -7,7 +9,7 @@ use super::{App, Caller, Error, receipts};
 use crate::domain::category::suspects_danger;
 use crate::domain::event::{Recorded, Stream};
 use crate::domain::number::{Number, is_slip_serial};
-use crate::domain::people::{Actor, Permission};
+use crate::domain::people::{Actor, Permission, Staff};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::ticket::intake::{
     Contact, DESCRIPTION_CHARS_MAX, Location, contact_text, location_text, parse_contact, parse_location,
@@ -127,6 +129,13 @@ pub async fn act(app: &App, opened: Opened, order: Order, if_match: Option<i64>)
         .write(move |db: &mut Db| {
             let app = &app_too;
             let caller = &opened.caller;
+            // Two tickets are held in the order of their ids, or two opposite merges would wait for each other.
+            let mut held = vec![opened.ticket.id];
+            held.extend(order.also_about(db)?);
+            held.sort_unstable();
+            for id in held {
+                tickets::lock(db, By::Id(id))?;
+            }
             let ticket = reload(db, opened.ticket.id)?;
             let surroundings = Circumstances::of(db, &ticket)?;
             let verb = order.verb();
@@ -147,7 +156,10 @@ pub async fn act(app: &App, opened: Opened, order: Order, if_match: Option<i64>)
             };
             match verb {
                 Verb::ContactViews => {
-                    count_contact_view(db, caller, &surroundings, now)?;
+                    if let Some(staff) = caller.actor.staff() {
+                        let n_views_max = surroundings.policy.contact_views_per_day;
+                        count_contact_view(db, staff, surroundings.owner.time_zone, n_views_max, now)?;
+                    }
                     done.contact = Some(done.file.full_contact());
                 }
                 Verb::ReissueReceipt => done.receipt_code = Some(receipts::code_of(app, change.ticket())),
@@ -206,19 +218,17 @@ fn follow_merged(
 }
 
 /// One person unmasks so many contacts a day as policy says; more raises an alarm.
-fn count_contact_view(
+pub(super) fn count_contact_view(
     db: &mut Db,
-    caller: &Caller,
-    surroundings: &Circumstances,
+    staff: &Staff,
+    zone: Tz,
+    n_views_max: u32,
     now: At,
 ) -> Result<(), Error> {
-    let Some(staff) = caller.actor.staff() else { return Ok(()) };
-    let day = now.local_date(surroundings.owner.time_zone).to_string();
-    let n_views = tickets::count_contact_view(db, staff.account, &day)?;
-    let n_views_max = surroundings.policy.contact_views_per_day;
-    if n_views > n_views_max {
+    let day = now.local_date(zone).to_string();
+    if tickets::count_contact_view(db, staff.account, &day)? > n_views_max {
         tracing::warn!(
-            account = staff.account.0,
+            account.id = staff.account.0,
             n_views_max,
             "the daily budget of contact views is used up"
         );

@@ -8,7 +8,7 @@ use super::{App, Caller, Error, receipts};
 use crate::domain::chain::hex;
 use crate::domain::number::Number;
 use crate::domain::people::{Actor, Permission, Role};
-use crate::domain::refusal::{Faults, Refusal};
+use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::setup::{Details, Node, NodeKind, SetupKind};
 use crate::domain::ticket::Ticket;
 use crate::domain::ticket::intake::{LookedUp, Parsed, Submission};
@@ -193,6 +193,7 @@ fn repeated(db: &mut Db, app: &App, kept: &KeptAnswer, once: &Once) -> Result<Re
 /// The community a submission is for, where this caller may submit.
 fn community(db: &mut Db, caller: &Caller, code: &str) -> Result<Node, Error> {
     let unknown = || {
+        let code = shown(code);
         Refusal::field(
             "community",
             format!("没有编号为 {code} 的社区。 There is no community with the code {code}."),
@@ -224,13 +225,19 @@ fn look_up(db: &mut Db, caller: &Caller, node: &Node, parsed: &Parsed) -> Result
                 looked_up.is_danger = matches!(category.details, Details::Category(it) if it.danger);
                 looked_up.category = Some(category.id);
             }
-            None => faults.add("category", format!("没有这个类别：{code}。 There is no category {code}.")),
+            None => {
+                let code = shown(code);
+                faults.add("category", format!("没有这个类别：{code}。 There is no category {code}."));
+            }
         }
     }
     if let Some(code) = &parsed.about_unit {
         match setup::find_by_code(db, SetupKind::Unit, &node.path, code)? {
             Some(unit) => looked_up.about_unit = Some(unit.id),
-            None => faults.add("about_unit", format!("没有这个单位：{code}。 There is no unit {code}.")),
+            None => {
+                let code = shown(code);
+                faults.add("about_unit", format!("没有这个单位：{code}。 There is no unit {code}."));
+            }
         }
     }
     looked_up.answerable_unit = unit_of(caller, node);

@@ -7,11 +7,11 @@ use super::circumstances::Circumstances;
 use super::{Error, caller_sees_number};
 use crate::domain::number::Number;
 use crate::domain::people::{Actor, Role};
-use crate::domain::refusal::{Faults, Refusal};
+use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::setup::SetupKind;
 use crate::domain::ticket::intake::required_text;
 use crate::domain::ticket::{Action, Channel, Outcome, Priority, Reach, Ticket, Verb, WaitingFor};
-use crate::domain::value::{AccountId, SetupId};
+use crate::domain::value::{AccountId, SetupId, TicketId};
 use crate::store::tickets::By;
 use crate::store::{Db, people, setup, tickets};
 
@@ -161,7 +161,7 @@ impl Order {
                 check_address(db, ticket, channel)?;
                 Action::Reply { text: words(&body.text)?, channel: body.channel, outcome: body.outcome }
             }
-            Order::Rate(body) => rate(db, ticket, actor, &body)?,
+            Order::Rate(body) => rate(db, ticket, &surroundings.owner.path, actor, &body)?,
             Order::Close(body) => Action::Close { reason: reason(&body.reason)? },
             Order::Reopen(body) => Action::Reopen { reason: reason(&body.reason)? },
             Order::Note(body) => Action::Note { text: words(&body.text)? },
@@ -178,7 +178,7 @@ impl Order {
                     .ok_or_else(|| {
                         Refusal::field(
                             "to",
-                            format!("没有这个节点：{}。 There is no node {}.", body.to, body.to),
+                            format!("没有这个节点：{0}。 There is no node {0}.", shown(&body.to)),
                         )
                     })?;
                 Action::Escalate { to: to.id, to_path: to.path, reason }
@@ -189,6 +189,16 @@ impl Order {
             Order::ReissueReceipt(_) => Action::ReissueReceipt,
             Order::ContactViews(body) => Action::ViewContact { reason: reason(&body.reason)? },
         })
+    }
+
+    /// The other ticket this order decides on, to be held with the first.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub fn also_about(&self, db: &mut Db) -> Result<Option<TicketId>, Error> {
+        let Order::Merge(body) = self else { return Ok(None) };
+        let Ok(number) = Number::parse(&body.into) else { return Ok(None) };
+        Ok(tickets::find(db, By::Number(&number.to_string()))?.map(|it| it.id))
     }
 
     /// The verb of this order.
@@ -262,6 +272,7 @@ pub fn category(db: &mut Db, surroundings: &Circumstances, code: &str) -> Result
     setup::find_by_code(db, SetupKind::Category, &surroundings.owner.path, code.trim())?
         .map(|it| it.id)
         .ok_or_else(|| {
+            let code = shown(code);
             Refusal::field("category", format!("没有这个类别：{code}。 There is no category {code}.")).into()
         })
 }
@@ -272,6 +283,7 @@ pub fn category(db: &mut Db, surroundings: &Circumstances, code: &str) -> Result
 /// `Invalid` when there is none.
 pub fn unit(db: &mut Db, path: &str, field: &str, code: &str) -> Result<SetupId, Error> {
     setup::find_by_code(db, SetupKind::Unit, path, code.trim())?.map(|it| it.id).ok_or_else(|| {
+        let code = shown(code);
         Refusal::field(field, format!("没有这个承办单位：{code}。 There is no unit {code}.")).into()
     })
 }
@@ -305,13 +317,13 @@ fn handler_of(db: &mut Db, username: &str, lead: SetupId) -> Result<AccountId, E
     people::find_active_with_unit(db, username.trim(), Role::Handler, lead)?.ok_or_else(|| {
         Refusal::field(
             "assignee",
-            format!("{username} 不是这个单位的承办人。 {username} is not a handler of this unit."),
+            format!("{0} 不是这个单位的承办人。 {0} is not a handler of this unit.", shown(username)),
         )
         .into()
     })
 }
 
-fn rate(db: &mut Db, ticket: &Ticket, actor: &Actor, body: &RateBody) -> Result<Action, Error> {
+fn rate(db: &mut Db, ticket: &Ticket, place: &str, actor: &Actor, body: &RateBody) -> Result<Action, Error> {
     let mut faults = Faults::default();
     if body.satisfaction.is_some_and(|it| !(1..=5).contains(&it)) {
         faults.add("satisfaction", "满意度为 1 到 5。 Satisfaction is 1 to 5.");
@@ -321,8 +333,9 @@ fn rate(db: &mut Db, ticket: &Ticket, actor: &Actor, body: &RateBody) -> Result<
     }
     let asked_by = match body.asked_by.as_deref() {
         Some(username) if actor.staff().is_some() => {
-            let found = people::find_active(db, username.trim())?;
+            let found = people::find_active_near(db, username.trim(), &[place])?;
             if found.is_none() {
+                let username = shown(username);
                 faults.add("asked_by", format!("没有这个用户：{username}。 There is no user {username}."));
             }
             found
@@ -340,7 +353,7 @@ fn rate(db: &mut Db, ticket: &Ticket, actor: &Actor, body: &RateBody) -> Result<
 
 fn merge(db: &mut Db, ticket: &Ticket, actor: &Actor, body: &MergeBody) -> Result<Action, Error> {
     let number = Number::parse(&body.into).map_err(|refusal| Refusal::field("into", refusal.to_string()))?;
-    let main = tickets::lock(db, By::Number(&number.to_string()))?;
+    let main = tickets::find(db, By::Number(&number.to_string()))?;
     // Another's ticket is not told from none.
     let main = match main {
         Some(main) if caller_sees_number(db, actor, &main)? => main,

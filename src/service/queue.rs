@@ -2,9 +2,10 @@
 
 use super::files::{self, TicketFile};
 use super::{App, Caller, Error};
+use crate::domain::event::{Draft, Stamp, Stream};
 use crate::domain::number::Number;
 use crate::domain::people::{Permission, Role, Staff, may};
-use crate::domain::refusal::{Faults, Refusal};
+use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::search::Query;
 use crate::domain::setup::SetupKind;
 use crate::domain::ticket::intake::{clean_line, parse_phone};
@@ -13,7 +14,7 @@ use crate::domain::value::{At, SetupId};
 use crate::domain::{chain, setup::Node};
 use crate::store::queue::{Filter, Page, Scope};
 use crate::store::tickets::By;
-use crate::store::{Db, people, queue, setup, tickets};
+use crate::store::{Db, events, people, queue, setup, tickets};
 
 /// A page is never longer (PRODUCT §10).
 pub const LIMIT_MAX: i64 = 200;
@@ -74,6 +75,9 @@ pub async fn list(app: &App, caller: &Caller, asked: Asked) -> Result<Listed, Er
     let staff = caller.actor.staff().ok_or(Refusal::Unauthenticated)?;
     if !staff.may_somewhere(Permission::ReadTicket) {
         return Err(Refusal::Forbidden(Permission::ReadTicket).into());
+    }
+    if phone_of(staff, asked.q.as_deref()).is_some() {
+        record_phone_search(app, caller).await?;
     }
     let (app_too, caller, now) = (app.clone(), caller.clone(), app.clock.now());
     app.store
@@ -192,14 +196,46 @@ fn read_codes(
         filter.categories.truncate(CATEGORIES_MAX);
     }
     if let Some(username) = &asked.assignee {
-        let found =
-            if username == "me" { Some(staff.account) } else { people::find_active(db, username.trim())? };
+        let paths: Vec<&str> = staff.grants.iter().map(|it| it.path.as_str()).collect();
+        let found = if username == "me" {
+            Some(staff.account)
+        } else {
+            people::find_active_near(db, username.trim(), &paths)?
+        };
         match found {
             Some(id) => filter.assignee = Some(id),
             None => faults.add("assignee", unknown("用户", "user", username)),
         }
     }
     Ok(())
+}
+
+/// The phone number that `q` is, for staff who may learn whose it is.
+fn phone_of(staff: &Staff, q: Option<&str>) -> Option<String> {
+    let q = q.map(str::trim).filter(|it| Number::parse(it).is_err())?;
+    parse_phone(q).filter(|_| staff.may_somewhere(Permission::UnmaskContact))
+}
+
+/// A search by phone tells whose the tickets are: it is an event, and counts like a view of a contact.
+async fn record_phone_search(app: &App, caller: &Caller) -> Result<(), Error> {
+    let (app_too, caller, now) = (app.clone(), caller.clone(), app.clock.now());
+    app.store
+        .write(move |db: &mut Db| {
+            let Some(staff) = caller.actor.staff() else { return Ok(()) };
+            let Some(grant) = staff.grants.first() else { return Ok(()) };
+            let node = setup::find_node(db, grant.node)?;
+            let policy = setup::policy_in_force(db, &node.path)?;
+            super::desk::count_contact_view(db, staff, node.time_zone, policy.contact_views_per_day, now)?;
+            let draft = Draft {
+                kind: "setup.phone_searched".to_owned(),
+                at: now,
+                stamp: Stamp::of(&caller.actor, caller.place.as_deref()),
+                fields: serde_json::json!({ "username": staff.username }),
+                texts: Vec::new(),
+            };
+            Ok(events::append(db, &app_too.keys.seal, Stream::Setup, 0, vec![draft])?)
+        })
+        .await
 }
 
 /// Reads `q`: a number is looked up, a whole phone number goes through its keyed index, words are searched.
@@ -214,10 +250,7 @@ fn read_words(
     if let Ok(number) = Number::parse(q) {
         return Some(number.to_string());
     }
-    // Who may not see contact data may not learn by a search whose it is.
-    if let Some(phone) = parse_phone(q).filter(|_| staff.may_somewhere(Permission::ReadMaskedContact)) {
-        // Looking a person up by phone is a thing auditors ask about; the phone itself is not logged.
-        tracing::info!(account.id = staff.account.0, "tickets searched by a whole phone number");
+    if let Some(phone) = phone_of(staff, Some(q)) {
         filter.phone_hmac = Some(chain::keyed_hash(&app.keys.phone, &phone).to_vec());
         return None;
     }
@@ -304,6 +337,7 @@ fn time(field: &str, given: Option<&str>, faults: &mut Faults) -> Option<At> {
 }
 
 fn unknown(what_zh: &str, what_en: &str, code: &str) -> String {
+    let code = shown(code);
     format!("没有这个{what_zh}：{code}。 There is no {what_en} {code}.")
 }
 
@@ -353,7 +387,7 @@ fn statistics_nodes(db: &mut Db, staff: &Staff, code: Option<&str>) -> Result<Ve
         Some(code) => {
             let node: Node = setup::find_node_by_code(db, &code.trim().to_uppercase())?
                 .filter(|it| staff.may_at(Permission::ReadStatistics, &it.path))
-                .ok_or_else(|| Refusal::NotFound(code.to_owned()))?;
+                .ok_or_else(|| Refusal::NotFound(shown(code).to_owned()))?;
             vec![node.path]
         }
         None => staff

@@ -183,12 +183,25 @@ both_worlds! {
         assert!(!events.expect(200).text.contains("1381234"));
     }
 
+    fn what_was_typed_into_the_wrong_field_is_not_given_back(world) {
+        for body in [
+            submission(json!({"13812345678": 1})),
+            submission(json!({"category": "13812345678"})),
+            submission(json!({"community": "13812345678"})),
+        ] {
+            let refused = world.app.post("/api/v1/tickets", &body).send().expect(422);
+            assert!(!refused.text.contains("13812345678"), "{}", refused.text);
+        }
+    }
+
     fn a_whole_phone_number_finds_its_tickets_and_a_part_does_not(world) {
         let number = world.submit(json!({"contact": {"phone": "13812345678", "channel": "call"}})).number;
         world.submit(json!({}));
 
         assert_eq!(found(&world, "/api/v1/tickets?q=138%201234%205678"), [number]);
         assert_eq!(found(&world, "/api/v1/tickets?q=1381234567"), [""; 0]);
+        let by_clerk = world.app.get("/api/v1/tickets?q=13812345678").bearer(&world.token("clerk")).send();
+        assert_eq!(by_clerk.expect(200).json()["items"].as_array().unwrap().len(), 0);
     }
 }
 

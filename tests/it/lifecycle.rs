@@ -326,6 +326,44 @@ both_worlds! {
         world.resident(&late, "withdraw", json!({"reason": "算了"})).expect(409);
     }
 
+    fn what_the_main_ticket_came_to_the_merged_ones_come_to(world) {
+        let merge = |main: &str| {
+            let merged = world.submit(json!({}));
+            world.steps(&merged.number, &[("triager", "merge", json!({"into": main}))]);
+            merged.number
+        };
+        let declined = world.submit(json!({})).number;
+        let child = merge(&declined);
+        world.steps(&declined, &[("triager", "decline", json!({"reason": "不属社区管理"}))]);
+        assert_eq!(world.ticket("triager", &child)["replies"][0]["text"], "不属社区管理");
+
+        let withdrawn = world.submit(json!({}));
+        let child = merge(&withdrawn.number);
+        let grandchild = world.submit(json!({})).number;
+        world.act("triager", &withdrawn.number, "merge", json!({"into": grandchild})).expect(409);
+        world.resident(&withdrawn, "withdraw", json!({})).expect(200);
+        assert_eq!(world.ticket("triager", &child)["status"], "received");
+    }
+
+    fn opposite_merges_do_not_wait_for_each_other(world) {
+        let (one, two) = (world.submit(json!({})).number, world.submit(json!({})).number);
+        let token = world.token("triager");
+        let merge = |from: &str, into: &str| {
+            world.app.post(&format!("/api/v1/tickets/{from}/merge"), &json!({"into": into})).bearer(&token).if_match(1)
+        };
+
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..16)
+                .map(|at| if at % 2 == 0 { merge(&one, &two) } else { merge(&two, &one) })
+                .map(|request| scope.spawn(move || request.send().status))
+                .collect();
+            racers.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+
+        assert_eq!(statuses.iter().filter(|it| **it == 200).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|it| *it < 500), "{statuses:?}");
+    }
+
     fn sixteen_racing_accepts_have_one_winner(world) {
         let number = world.submit(json!({})).number;
         let token = world.token("triager");

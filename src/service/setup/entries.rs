@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{App, Caller, Doing, Error, Page, PageOf, shown, taken};
+use super::{App, Caller, Doing, Error, Page, PageOf, taken};
 use crate::domain::people::{Actor, Permission, may};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, shown};
 use crate::domain::setup::{
     Details, Entry, EntryChange, NewEntry, Node, ParentChange, SetupKind, check_category_place,
 };

@@ -24,7 +24,7 @@ use super::{App, Caller, Error};
 use crate::domain::chain::SealKey;
 use crate::domain::event::{Draft, Stamp, Stream};
 use crate::domain::people::{Actor, Permission, may};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, shown};
 use crate::domain::setup::Node;
 use crate::domain::value::At;
 use crate::store::setup::Sight;
@@ -158,11 +158,6 @@ pub fn check_may_add(caller: &Caller) -> Result<(), Error> {
         Actor::Resident | Actor::Kiosk { .. } | Actor::Timer => false,
     };
     if may_add { Ok(()) } else { Err(Refusal::Forbidden(Permission::WriteSetup).into()) }
-}
-
-/// A code as it may stand in an answer: short, without control characters.
-fn shown(code: &str) -> String {
-    code.chars().filter(|it| !it.is_control()).take(64).collect()
 }
 
 /// What is said of a code that is taken.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{App, Caller, Doing, Error, Page, PageOf, shown, taken};
+use super::{App, Caller, Doing, Error, Page, PageOf, taken};
 use crate::domain::people::Actor;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, shown};
 use crate::domain::setup::{DEFAULT_ZONE, NewNode, Node, NodeChange};
 use crate::domain::value::NodeId;
 use crate::store::setup::{self as rows, NodeDraft};

@@ -7,13 +7,13 @@ use diesel::prelude::*;
 use crate::domain::people::Role;
 use crate::domain::value::{AccountId, SetupId};
 use crate::store::db::{Db, StoreError, can_be_stored, on};
-use crate::store::schema::{account, role_grant};
+use crate::store::schema::{account, node, role_grant};
 
 /// The account with `username`, unless it is disabled.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn find_active(db: &mut Db, username: &str) -> Result<Option<AccountId>, StoreError> {
+fn find_active(db: &mut Db, username: &str) -> Result<Option<AccountId>, StoreError> {
     if !can_be_stored(username) {
         return Ok(None);
     }
@@ -25,6 +25,28 @@ pub fn find_active(db: &mut Db, username: &str) -> Result<Option<AccountId>, Sto
         .first(c)
         .optional())?;
     Ok(id.map(AccountId))
+}
+
+/// The same, if the account holds a role at, above or below one of `paths`: others are not told from none.
+///
+/// # Errors
+/// Only those of the database.
+pub fn find_active_near(
+    db: &mut Db,
+    username: &str,
+    paths: &[&str],
+) -> Result<Option<AccountId>, StoreError> {
+    let Some(id) = find_active(db, username)? else { return Ok(None) };
+    let held: Vec<String> = on!(db, |c| role_grant::table
+        .inner_join(node::table.on(node::id.eq(role_grant::node_id)))
+        .filter(role_grant::account_id.eq(id.0))
+        .order(role_grant::id)
+        .limit(1000)
+        .select(node::path)
+        .load(c))?;
+    let is_near =
+        |it: &String| paths.iter().any(|path| it.starts_with(path) || path.starts_with(it.as_str()));
+    Ok(held.iter().any(is_near).then_some(id))
 }
 
 /// The same, if the account holds `role` for `unit`.
