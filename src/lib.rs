@@ -5,6 +5,7 @@ mod cidr;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod http;
 pub mod keys;

@@ -5,6 +5,7 @@
 //! the fix on a line of its own: `hint: …`.
 
 mod audit;
+mod demo;
 mod doctor;
 mod export;
 mod import;
@@ -38,6 +39,8 @@ struct Line {
 enum Command {
     /// Run the server, the timers and the outbox; migrates the database on start
     Serve,
+    /// Serve a sample community on a fresh embedded database; prints addresses and logins
+    Demo(demo::DemoArgs),
     /// Bring the database to this program's tables
     Migrate {
         /// Only say what would be done
@@ -184,6 +187,7 @@ fn run(line: &Line) -> Outcome {
         }
         Command::Node(command) => node::run(&open(settings()?)?, command.clone()),
         Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
+        Command::Demo(args) => demo::run(&settings()?, args),
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Audit(command) => audit::run(settings()?, command),

@@ -1,5 +1,6 @@
 //! `serve`: the server and the timers, until a signal ends them gracefully.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,10 +16,11 @@ use crate::worker;
 /// emptied. A second signal ends the process at once; the store loses nothing it has acknowledged.
 pub(super) fn run(settings: Settings) -> Outcome {
     let app = open(settings)?;
-    actix_web::rt::System::new().block_on(serve(app))
+    actix_web::rt::System::new().block_on(serve(app, |_address| Ok(())))
 }
 
-async fn serve(app: App) -> Outcome {
+/// Serves until a signal; `announce` is told the address once it is listened on.
+pub(super) async fn serve(app: App, announce: impl FnOnce(SocketAddr) -> Outcome) -> Outcome {
     let stop_within = Duration::from_secs(app.settings.stop_within_s);
     let mut ends =
         Ends::new().map_err(|cause| Failure::Failed(format!("could not watch signals: {cause}")))?;
@@ -28,6 +30,7 @@ async fn serve(app: App) -> Outcome {
     let (stop, stopped) = watch::channel(false);
     let worker = actix_web::rt::spawn(worker::run(app.clone(), stopped));
     let mut running = actix_web::rt::spawn(server.run());
+    announce(address)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         key.id = app.keys.id,

@@ -47,8 +47,8 @@ pub struct Plan {
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is a ticket now.
-    New,
+    /// It is the ticket with this number now.
+    New(String),
     /// It had become one before.
     Before,
     /// It is none; why.
@@ -290,7 +290,7 @@ fn save_one(
 ) -> Result<Verdict, Error> {
     let arrival = Arrival { parsed: &letter.parsed, once: Some(&letter.once), mailbox };
     match db.attempt(|db| intake::arrive(db, app, caller, &arrival, now)) {
-        Ok(receipt) if receipt.is_new => Ok(Verdict::New),
+        Ok(receipt) if receipt.is_new => Ok(Verdict::New(receipt.ticket.number)),
         Ok(_) => Ok(Verdict::Before),
         Err(Error::Refusal(Refusal::KeyReused)) => {
             let id = letter.id.as_deref().unwrap_or_default();

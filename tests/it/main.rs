@@ -7,6 +7,7 @@ mod app;
 mod architecture;
 mod builders;
 mod delivery;
+mod demo;
 mod harness;
 mod import;
 mod intake;

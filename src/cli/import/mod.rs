@@ -99,7 +99,7 @@ pub(super) fn run(app: &App, args: &ImportArgs) -> Outcome {
 impl Summary {
     fn count(&mut self, line: u64, verdict: Verdict) {
         match verdict {
-            Verdict::New => self.n_new += 1,
+            Verdict::New(_) => self.n_new += 1,
             Verdict::Before => self.n_before += 1,
             Verdict::Refused(faults) => self.refused.push((line, faults)),
         }
