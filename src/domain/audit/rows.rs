@@ -75,7 +75,11 @@ fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
+    let mut bytes = Vec::with_capacity(pairs.len());
+    for [high, low] in pairs {
+        bytes.push(nibble(*high)? << 4 | nibble(*low)?);
+    }
+    Some(bytes)
 }
 
 /// A column in which two rows of one kind differ; the values as JSON.
@@ -367,7 +371,7 @@ impl<const FROM_STORE: bool> HeadRow<FROM_STORE> {
     }
 }
 
-/// Why a row could not be read: the column, empty for the whole row, and the cause without any value.
+/// What could not be read: the column, empty for the whole row, and whose row it is; never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     pub column: String,
