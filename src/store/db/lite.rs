@@ -51,6 +51,10 @@ impl LiteDoor {
 
     /// Opens the existing file; never makes an empty one in its place.
     pub(super) fn connect(&self, purpose: Purpose) -> Result<SqliteConnection, StoreError> {
+        // It was migrated when the store was opened: an empty file is not the one that was there.
+        if is_empty(&self.path) {
+            return Err(not_ours(&self.path));
+        }
         let mut conn = self.connect_bare()?;
         if purpose == Purpose::Read {
             conn.batch_execute("PRAGMA query_only = ON")?;
@@ -67,6 +71,10 @@ impl LiteDoor {
 
     /// A connection that may be used before the tables are there.
     pub(super) fn connect_bare(&self) -> Result<SqliteConnection, StoreError> {
+        // SQLite would delete the log beside an empty file, and with it what was acknowledged.
+        if is_empty(&self.path) && std::fs::metadata(log_of(&self.path)).is_ok_and(|it| it.len() > 0) {
+            return Err(not_ours(&self.path));
+        }
         let mut conn = SqliteConnection::establish(&uri(&self.path))
             .map_err(|error| unusable(&format!("could not open {}: {error}", self.path.display())))?;
         conn.batch_execute(
@@ -123,7 +131,12 @@ fn refuse_old_library() -> Result<(), StoreError> {
 }
 
 /// Makes the file, readable by its owner only, if it is missing; SQLite gives its log the same mode.
+///
+/// A log without its database is what remains when the file was taken away: then nothing is made.
 fn create_private(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() && log_of(path).exists() {
+        return Err(not_ours(path));
+    }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
@@ -132,6 +145,24 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
             path.display()
         ))),
     }
+}
+
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|it| it.len() == 0)
+}
+
+/// The write-ahead log, which SQLite keeps beside the file that a link leads to.
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    name.push("-wal");
+    name.into()
+}
+
+fn not_ours(path: &Path) -> StoreError {
+    unusable(&format!(
+        "{0} is missing or empty, but was in use\nhint: put the database back there; its log {0}-wal belongs to it and holds tickets",
+        path.display()
+    ))
 }
 
 /// `mode=rw`: diesel's own flags would create a missing file.
