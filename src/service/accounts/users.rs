@@ -324,7 +324,7 @@ fn check_count(roles: &[RoleAt], faults: &mut Faults) {
     }
 }
 
-/// The roles by ids: each at a node within `paths`, a handler's with a unit that fits it.
+/// The roles by ids: each at a node within `paths`, a handler's with a unit of `paths` that fits it.
 fn resolve(db: &mut Db, paths: &[String], roles: &[RoleAt]) -> Result<Vec<Grant>, Error> {
     let mut faults = Faults::default();
     let mut grants: Vec<Grant> = Vec::with_capacity(roles.len());
@@ -336,7 +336,7 @@ fn resolve(db: &mut Db, paths: &[String], roles: &[RoleAt]) -> Result<Vec<Grant>
             continue;
         };
         let unit = match &role.unit {
-            Some(code) => unit_for(db, &path, code)?,
+            Some(code) => unit_for(db, paths, &path, code)?,
             None => None,
         };
         if role.unit.is_some() && unit.is_none() {
@@ -362,9 +362,11 @@ fn resolve(db: &mut Db, paths: &[String], roles: &[RoleAt]) -> Result<Vec<Grant>
 }
 
 /// The unit with this code that is nearest to the node: its own, else the nearest above, else the only one below.
-fn unit_for(db: &mut Db, node_path: &str, code: &str) -> Result<Option<SetupId>, Error> {
+///
+/// Only one within `paths`: a unit's handlers read its tickets, and those of a unit above are other communities' too.
+fn unit_for(db: &mut Db, paths: &[String], node_path: &str, code: &str) -> Result<Option<SetupId>, Error> {
     let units = people::units_by_code(db, code)?;
-    let fitting = || units.iter().filter(|(_, path)| unit_fits(path, node_path));
+    let fitting = || units.iter().filter(|(_, path)| covers(paths, path) && unit_fits(path, node_path));
     let at_or_above =
         fitting().filter(|(_, path)| node_path.starts_with(path.as_str())).max_by_key(|(_, path)| path.len());
     let below: Vec<_> = fitting().filter(|(_, path)| !node_path.starts_with(path.as_str())).collect();
