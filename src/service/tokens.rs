@@ -103,6 +103,11 @@ pub fn new_session_id() -> String {
     hex(&rand::random::<[u8; SESSION_BYTES]>())
 }
 
+/// True for what `new_session_id` may have made.
+pub fn is_session_id(text: &str) -> bool {
+    text.len() == 2 * SESSION_BYTES && text.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
 /// Makes a refresh token for the session.
 pub fn new_refresh(key: &[u8], session_id: &str) -> Refresh {
     let secret = hex(&rand::random::<[u8; REFRESH_BYTES]>());

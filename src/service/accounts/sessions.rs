@@ -154,6 +154,9 @@ pub async fn list_sessions(app: &App, signed_in: &SignedIn) -> Result<Vec<Sessio
 /// # Errors
 /// `NotFound` when it is somebody else's or has ended.
 pub async fn end_session(app: &App, signed_in: &SignedIn, id: &str) -> Result<(), Error> {
+    if !tokens::is_session_id(id) {
+        return Err(Refusal::NotFound(id.to_owned()).into());
+    }
     let (account, ended, now) = (signed_in.staff.account, id.to_owned(), app.clock.now());
     let is_ended = app
         .store

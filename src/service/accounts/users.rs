@@ -80,9 +80,13 @@ fn narrowed(mut account: Account, paths: &[String]) -> Account {
 /// Users with a role in the caller's nodes, by username after `after`, at most `limit`.
 ///
 /// # Errors
-/// `Forbidden` for whoever is no admin anywhere.
+/// `Forbidden` for whoever is no admin anywhere, `Malformed` when `after` is no username.
 pub async fn list_users(app: &App, caller: &Caller, after: &str, limit: i64) -> Result<Vec<Account>, Error> {
     let paths = places_of(caller)?;
+    if !after.is_empty() && Username::parse(after).is_err() {
+        let message = "cursor 不是上一页给出的。 This cursor is none of a page before.";
+        return Err(Refusal::Malformed(message.to_owned()).into());
+    }
     let (within, after) = (paths.clone(), after.to_owned());
     let found = app
         .store
