@@ -1,11 +1,15 @@
 //! The receipt: number and code open a ticket; only failed guesses count against limits.
 
+use chrono::TimeDelta;
 use subtle::ConstantTimeEq;
 
 use super::{App, Error};
 use crate::domain::number::{Number, parse_receipt_code, receipt_code};
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::Ticket;
+use crate::domain::value::At;
+use crate::store::db::StoreError;
+use crate::store::people::attempts;
 use crate::store::tickets::By;
 use crate::store::{Db, receipts, tickets};
 
@@ -16,6 +20,8 @@ const GUESSES_PER_TICKET_MAX: i64 = 30;
 
 const BY_ADDRESS: &str = "receipt_address";
 const BY_TICKET: &str = "receipt_ticket";
+/// Guesses are counted by the hour; after it nothing needs the address any more.
+const GUESSES_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// The receipt code of `ticket` that is good now.
 pub fn code_of(app: &App, ticket: &Ticket) -> String {
@@ -72,4 +78,11 @@ pub async fn open(app: &App, number: &Number, code: &str, address: &str) -> Resu
             Err(refused.into())
         }
     }
+}
+
+/// Forgets up to `limit` of each kind of guesses that no longer count at `now`: no address is kept for longer.
+pub(super) fn forget_guesses(db: &mut Db, now: At, limit: i64) -> Result<usize, StoreError> {
+    let before = now + (-GUESSES_KEPT);
+    let n_addresses = attempts::forget(db, BY_ADDRESS, before, limit)?;
+    Ok(n_addresses + attempts::forget(db, BY_TICKET, before, limit)?)
 }

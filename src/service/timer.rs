@@ -1,7 +1,7 @@
 //! What time itself does: closes silent tickets, ends waiting, forgets what has expired.
 
 use super::circumstances::{Circumstances, keep};
-use super::{App, Caller, Error};
+use super::{App, Caller, Error, accounts};
 use crate::domain::people::Actor;
 use crate::domain::value::At;
 use crate::store::tickets::By;
@@ -42,7 +42,13 @@ pub async fn tick(app: &App, now: At) -> Result<Ticked, Error> {
             .await?;
         done.n_moved += usize::from(moved);
     }
-    done.n_forgotten =
-        app.store.write(move |db: &mut Db| receipts::forget_answers(db, now, EXPIRED_PER_TICK)).await?;
+    let n_forgotten = app
+        .store
+        .write(move |db: &mut Db| -> Result<usize, Error> {
+            let n_answers = receipts::forget_answers(db, now, EXPIRED_PER_TICK)?;
+            Ok(n_answers + super::receipts::forget_guesses(db, now, EXPIRED_PER_TICK)?)
+        })
+        .await?;
+    done.n_forgotten = n_forgotten + accounts::tidy(app).await?;
     Ok(done)
 }

@@ -76,6 +76,8 @@ pub fn forget(db: &mut Db, scope: &str, before: At, limit: i64) -> Result<usize,
         failed_attempt::table
             .filter(failed_attempt::scope.eq(scope))
             .filter(failed_attempt::subject.eq_any(&old))
+            // One that was tried again meanwhile stays.
+            .filter(failed_attempt::window_started_at.lt(before.micros()))
     )
     .execute(c))?)
 }
