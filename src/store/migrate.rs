@@ -165,6 +165,7 @@ fn grant(db: &mut Db, role: &str) -> Result<(), StoreError> {
         let rights = match table {
             "__diesel_schema_migrations" => "SELECT",
             "event" => "SELECT, INSERT",
+            "event_head" => "SELECT, INSERT, UPDATE",
             // A text may be erased with its salt, never changed.
             "event_text" => "SELECT, INSERT, DELETE",
             _ => "SELECT, INSERT, UPDATE, DELETE",

@@ -84,7 +84,8 @@ impl Intruder {
                      PRAGMA synchronous = OFF;
                      DROP TRIGGER event_refuses_update; DROP TRIGGER event_refuses_delete;
                      DROP TRIGGER event_refuses_replace; DROP TRIGGER event_text_refuses_update;
-                     DROP TRIGGER event_text_refuses_replace;",
+                     DROP TRIGGER event_text_refuses_replace; DROP TRIGGER event_head_refuses_lowering;
+                     DROP TRIGGER event_head_refuses_delete; DROP TRIGGER event_head_refuses_replace;",
                 )
                 .unwrap(),
             Intruder::Pg(conn) => conn.batch_execute("SET session_replication_role = replica").unwrap(),

@@ -177,6 +177,7 @@ fn the_serving_role_can_neither_rewrite_events_nor_change_tables() {
         refused(&format!("ALTER TABLE {table} DISABLE TRIGGER ALL"));
     }
     refused("DELETE FROM event");
+    refused("DELETE FROM event_head");
     refused("DROP TABLE ticket");
     refused("DELETE FROM __diesel_schema_migrations");
     assert_eq!(store.write_blocking(|_| Ok::<_, StoreError>(())), Ok(()));

@@ -219,6 +219,14 @@ CREATE TABLE event_head (
     key_id TEXT NOT NULL,
     PRIMARY KEY (stream, stream_id)
 );
+-- A head only moves on with its chain.
+CREATE TRIGGER event_head_refuses_lowering BEFORE UPDATE ON event_head
+FOR EACH ROW WHEN (NEW.seq <= OLD.seq OR NEW.stream <> OLD.stream OR NEW.stream_id <> OLD.stream_id)
+EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER event_head_refuses_delete BEFORE DELETE ON event_head
+FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER event_head_refuses_truncate BEFORE TRUNCATE ON event_head
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- What people wrote and who they are, beside the log; erased with its salt, never changed.
 CREATE TABLE event_text (

@@ -217,6 +217,15 @@ CREATE TABLE event_head (
     key_id TEXT NOT NULL,
     PRIMARY KEY (stream, stream_id)
 );
+-- A head only moves on with its chain.
+CREATE TRIGGER event_head_refuses_lowering BEFORE UPDATE ON event_head
+WHEN NEW.seq <= OLD.seq OR NEW.stream <> OLD.stream OR NEW.stream_id <> OLD.stream_id
+BEGIN SELECT RAISE(ABORT, 'the trail is append-only: UPDATE refused'); END;
+CREATE TRIGGER event_head_refuses_delete BEFORE DELETE ON event_head
+BEGIN SELECT RAISE(ABORT, 'the trail is append-only: DELETE refused'); END;
+CREATE TRIGGER event_head_refuses_replace BEFORE INSERT ON event_head
+WHEN EXISTS (SELECT 1 FROM event_head WHERE stream = NEW.stream AND stream_id = NEW.stream_id)
+BEGIN SELECT RAISE(ABORT, 'the trail is append-only: REPLACE refused'); END;
 
 -- What people wrote and who they are, beside the log; erased with its salt, never changed.
 CREATE TABLE event_text (
