@@ -330,6 +330,8 @@ both_engines! {
         add(&app, &yd, "yd-handler", &[(Role::Handler, "YD", Some("WY"))]).await.unwrap();
         assert_eq!(field_at_fault(add(&app, &yd, "spy", &[(Role::Clerk, "GT", None)]).await), "roles[0].node");
         assert_eq!(field_at_fault(add(&app, &yd, "spy", &[(Role::Admin, "FQ", None)]).await), "roles[0].node");
+        let above = [(Role::Handler, "YD", Some("JD"))];
+        assert_eq!(field_at_fault(add(&app, &yd, "spy", &above).await), "roles[0].unit");
         assert!(matches!(refusal(add(&app, &yd, "Root", &[(Role::Clerk, "YD", None)]).await), Refusal::Exists(_)));
         let found = accounts::list_users(&app, &yd, "", 200).await.unwrap();
         let names: Vec<&str> = found.iter().map(|it| it.username.as_str()).collect();

@@ -380,6 +380,34 @@ fn a_database_moved_away_and_back_needs_no_restart() {
 }
 
 #[test]
+fn a_second_program_makes_no_file_in_the_place_of_one_that_is_away() {
+    let store = TestStore::new(Engine::Sqlite);
+    let (inner, settings) = (store.store.clone(), store.settings.clone());
+    let (file, away) = (store.file(), store.file().with_extension("away"));
+    run(async move {
+        inner.write(|db| note(db, "acknowledged")).await.unwrap();
+        let log = file.with_extension("db-wal");
+        let log_bytes = fs::metadata(&log).unwrap().len();
+        assert!(log_bytes > 0);
+
+        fs::rename(&file, &away).unwrap();
+        for is_empty in [false, true] {
+            if is_empty {
+                fs::write(&file, "").unwrap();
+            }
+            let refused = Store::open(&settings).err().unwrap();
+            assert!(matches!(refused, StoreError::Unavailable(_)) && refused.to_string().contains("hint: "));
+            assert!(matches!(inner.write(|db| note(db, "lost")).await, Err(StoreError::Unavailable(_))));
+            assert_eq!((file.exists(), fs::metadata(&log).unwrap().len()), (is_empty, log_bytes));
+        }
+        fs::rename(&away, &file).unwrap();
+
+        assert_eq!(n_notes(&inner).await, 1);
+        assert_eq!(n_notes(&Store::open(&settings).unwrap()).await, 1);
+    });
+}
+
+#[test]
 fn a_foreign_file_in_its_place_is_not_written_to() {
     let store = TestStore::new(Engine::Sqlite);
     let inner = store.store.clone();
