@@ -70,6 +70,23 @@ impl FromRequest for ClientAddress {
     }
 }
 
+/// One try at signing in from the client's network, counted against its limit before anything is looked at.
+pub struct SignInTry(pub ClientAddress);
+
+impl FromRequest for SignInTry {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let address = ClientAddress::of(request);
+        let counted = match request.app_data::<web::Data<Limits>>() {
+            Some(limits) => limits.check_sign_in(address.0).map_err(Problem::from),
+            None => Err(Error::internal("route outside of the application").into()),
+        };
+        std::future::ready(counted.map(|()| Self(address)))
+    }
+}
+
 /// The bearer token of the request, if one was sent.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, value::MapDeserializer};
 
 use super::form::Part;
 use super::problem::{Problem, WebFault};
+use super::strict::Strict;
 use crate::domain::refusal::{Refusal, shown};
 
 /// The longest JSON body: the longest letter is a few thousand characters; a batch of letters fits.
@@ -96,7 +97,7 @@ pub fn of_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Refusal::field("body", "须为 JSON 对象。 It must be a JSON object.").into());
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = serde_path_to_error::deserialize(&mut json);
+    let read = serde_path_to_error::deserialize(Strict(&mut json));
     match read {
         Ok(value) => json.end().map(|()| value).map_err(|error| broken(&error)),
         Err(error) if error.inner().is_data() => {
@@ -228,6 +229,7 @@ mod tests {
         #[expect(dead_code, reason = "only its reading is looked at")]
         text: String,
         contact: Option<Contact>,
+        kind: Option<Kind>,
         limit: Option<u8>,
     }
 
@@ -236,6 +238,12 @@ mod tests {
     struct Contact {
         #[expect(dead_code, reason = "only its reading is looked at")]
         phone: String,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Request,
     }
 
     #[track_caller]
@@ -253,6 +261,13 @@ mod tests {
         check(r#"{"text":"a","contact":{"phone":13800000000}}"#, "invalid", "contact.phone");
         check(r#"{"text":"a","limit":300}"#, "invalid", "limit");
         check(r#"{"text":"a","text":"b"}"#, "invalid", "text");
+        check(r#"{"text":"a","contact":["13800000000"]}"#, "invalid", "contact");
+        check(r#"{"text":"a","kind":{"request":null}}"#, "invalid", "kind");
+        check(r#"{"text":"a","kind":"else"}"#, "invalid", "kind");
+        assert_eq!(
+            of_json::<Letter>(br#"{"text":"a","kind":"request"}"#).expect("read").kind,
+            Some(Kind::Request)
+        );
         check(r"{}", "invalid", "text");
         check("7", "invalid", "body");
         check(r#"["a",null,7]"#, "invalid", "body");

@@ -18,11 +18,12 @@ pub mod reply;
 mod security;
 mod server;
 mod status;
+mod strict;
 
 use actix_web::http::Method;
 use actix_web::{Route, guard, web};
 
-pub use actor::{ClientAddress, StaffCaller};
+pub use actor::{ClientAddress, SignInTry, StaffCaller};
 pub use body::{Body, Query};
 pub use headers::{IdempotencyKey, IfMatch, ReceiptCode};
 pub use openapi::document;

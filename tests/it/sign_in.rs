@@ -112,6 +112,18 @@ fn a_logged_out_token_is_dead_and_its_cookie_taken_back() {
 }
 
 #[test]
+fn logging_out_with_a_dead_access_token_ends_the_session_of_the_cookie() {
+    let server = server();
+    let (_, cookie) = sign_in(&server);
+    let logout = || server.request("POST", "/api/v1/auth/logout").bearer("expired");
+
+    logout().send().expect(401);
+    logout().header("Cookie", cookie.clone()).send().expect(204);
+
+    server.request("POST", "/api/v1/auth/refresh").header("Cookie", cookie).send().expect(401);
+}
+
+#[test]
 fn the_sixth_wrong_password_is_told_when_to_come_back() {
     let server = server();
     let wrong = json!({"username": "root", "password": "not this one"});

@@ -12,8 +12,8 @@ use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
 use crate::http::actor::bearer;
 use crate::http::reply;
-use crate::http::{Body, ClientAddress, Problem, StaffCaller};
-use crate::service::App;
+use crate::http::{Body, Problem, SignInTry, StaffCaller};
+use crate::service::{App, Error};
 use crate::service::accounts::{self, Opened, SignIn, SignedIn};
 
 /// `__Host-`: browsers take it only over TLS, from this host, for every path.
@@ -136,15 +136,15 @@ pub struct EnrolmentView {
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", security(()), request_body = LoginBody, responses(
     (status = 200, description = "Signed in; the refresh token is in the cookie `__Host-refresh_token`", body = TokenView),
     (status = 401, description = "Unknown name, wrong password or wrong code: one answer"),
-    (status = 429, description = "Locked; see Retry-After"),
+    (status = 429, description = "Locked, or too many tries from one network; see Retry-After"),
 ))]
 pub async fn login(
     app: web::Data<App>,
-    address: ClientAddress,
+    tried: SignInTry,
     body: Body<LoginBody>,
 ) -> Result<HttpResponse, Problem> {
     let LoginBody { username, password, totp } = body.read()?;
-    let place = address.0.to_string();
+    let place = tried.0.0.to_string();
     let opened = accounts::sign_in(&app, Some(&place), SignIn { username, password, totp }).await?;
     Ok(opened_reply(opened))
 }
@@ -154,8 +154,13 @@ pub async fn login(
     (status = 200, description = "A new access token; the new refresh token is in the cookie", body = TokenView),
     (status = 401, description = "No or no good refresh token"),
     (status = 403, description = "Sent by another site"),
+    (status = 429, description = "Too many from one network; see Retry-After"),
 ))]
-pub async fn refresh(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn refresh(
+    app: web::Data<App>,
+    _: SignInTry,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     refuse_other_sites(&request, &app.settings.public_url)?;
     let token = refresh_token(&request).ok_or(Refusal::Unauthenticated)?;
     Ok(opened_reply(accounts::refresh(&app, &token).await?))
@@ -168,8 +173,16 @@ pub async fn refresh(app: web::Data<App>, request: HttpRequest) -> Result<HttpRe
     (status = 403, description = "Sent by another site"),
 ))]
 pub async fn logout(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    if let Some(token) = bearer(&request)? {
-        let mine = accounts::authenticate(&app, &token).await?;
+    // Somebody who goes away leaves nothing behind: an access token that is no good falls back on the cookie.
+    let mine = match bearer(&request) {
+        Ok(Some(token)) => match accounts::authenticate(&app, &token).await {
+            Ok(mine) => Some(mine),
+            Err(Error::Refusal(Refusal::Unauthenticated)) => None,
+            Err(fault) => return Err(fault.into()),
+        },
+        Ok(None) | Err(_) => None,
+    };
+    if let Some(mine) = mine {
         accounts::log_out(&app, &mine).await?;
     } else {
         refuse_other_sites(&request, &app.settings.public_url)?;

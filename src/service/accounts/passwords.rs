@@ -26,6 +26,10 @@ const HASHES_AT_ONCE: usize = 2;
 /// How long a sign-in waits for its turn before it is told that the server is busy.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(15);
 
+/// Sign-ins that may wait for their turn; one more is told at once that the server is busy.
+const WAITING_MAX: usize = 32;
+
+static PLACES: Semaphore = Semaphore::const_new(HASHES_AT_ONCE + WAITING_MAX);
 static TURNS: Semaphore = Semaphore::const_new(HASHES_AT_ONCE);
 
 fn argon2() -> Result<Argon2<'static>, Error> {
@@ -38,12 +42,13 @@ fn argon2() -> Result<Argon2<'static>, Error> {
 async fn in_turn<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let place = PLACES.try_acquire().map_err(|_| StoreError::Busy)?;
     let turn = tokio::time::timeout(TURN_WAIT_MAX, TURNS.acquire()).await.map_err(|_| StoreError::Busy)?;
     let turn = turn.map_err(|it| Error::Internal(format!("could not wait for hashing: {it}")))?;
     // The turn goes with the work: a client that hangs up does not free it early.
     let work = tokio::task::spawn_blocking(move || {
         let done = job();
-        drop(turn);
+        drop((turn, place));
         done
     });
     work.await.map_err(|it| Error::Internal(format!("could not hash: {it}")))?
