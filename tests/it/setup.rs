@@ -276,6 +276,9 @@ stories! {
         let circle = town.patch(&town.street, "nodes/YD-G1", 1, &json!({"parent": "YD-3"}));
         assert_eq!(fields_at_fault(circle), ["parent"]);
         town.patch(&town.yd, "nodes/YD", 1, &json!({"parent": "ZJ"})).expect(403);
+        let blind = |fields: &Value| town.server.patch("/api/v1/nodes/YD-3", fields).bearer(&town.yd).send();
+        assert_eq!(fields_at_fault(blind(&json!({"colour": 1}))), ["colour"]);
+        blind(&json!({"name": "3"})).expect(428);
         town.post(&town.yd, "nodes", &house).expect(409);
 
         let path = town.path_of("YD");

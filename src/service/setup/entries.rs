@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{App, Caller, Doing, Error, Page, PageOf, taken};
+use super::{App, Caller, Doing, Error, Page, PageOf, check_version, taken};
 use crate::domain::people::{Actor, Permission, may};
 use crate::domain::refusal::{Refusal, shown};
 use crate::domain::setup::{
@@ -221,14 +221,14 @@ pub async fn check_may_change(
 /// Changes an entry that has `version`.
 ///
 /// # Errors
-/// As `check_may_change`; `Invalid`; `Stale` when somebody was faster.
+/// As `check_may_change`; `Invalid`; `PreconditionRequired` without a version, `Stale` when somebody was faster.
 pub async fn change_entry(
     app: &App,
     caller: &Caller,
     kind: SetupKind,
     place: (&str, Option<&str>),
     fields: Map<String, Value>,
-    version: i64,
+    version: Option<i64>,
 ) -> Result<EntryCard, Error> {
     let (code, node) = (place.0.to_owned(), place.1.map(str::to_owned));
     let doing = Doing::of(app, caller);
@@ -236,9 +236,7 @@ pub async fn change_entry(
         .write(move |db| {
             let (entry, home) = to_change(db, &doing, kind, &code, node.as_deref())?;
             let change = EntryChange::parse(&entry, Some(&home.code), fields.clone())?;
-            if entry.version != version {
-                return Err(Refusal::Stale { version: entry.version }.into());
-            }
+            check_version(version, entry.version)?;
             let changed = changed(db, &doing, &entry, &home, change)?;
             save(db, &doing, &entry, changed)
         })

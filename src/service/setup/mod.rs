@@ -86,6 +86,15 @@ impl Page {
     }
 }
 
+/// Refuses a change that is not based on the `stored` version; asked once the fields have been read.
+fn check_version(seen: Option<i64>, stored: i64) -> Result<(), Refusal> {
+    match seen {
+        None => Err(Refusal::PreconditionRequired),
+        Some(seen) if seen == stored => Ok(()),
+        Some(_) => Err(Refusal::Stale { version: stored }),
+    }
+}
+
 /// One verb being done: who, when, and the key that seals its events.
 #[derive(Clone)]
 struct Doing {

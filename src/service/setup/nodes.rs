@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{App, Caller, Doing, Error, Page, PageOf, taken};
+use super::{App, Caller, Doing, Error, Page, PageOf, check_version, taken};
 use crate::domain::people::Actor;
 use crate::domain::refusal::{Refusal, shown};
 use crate::domain::setup::{DEFAULT_ZONE, NewNode, Node, NodeChange};
@@ -143,22 +143,20 @@ fn node_to_change(db: &mut Db, doing: &Doing, code: &str) -> Result<Node, Error>
 /// Changes a node that has `version`: name, time zone, the node above, active or not.
 ///
 /// # Errors
-/// As `check_may_change_node`; `Invalid`; `Stale` when somebody was faster.
+/// As `check_may_change_node`; `Invalid`; `PreconditionRequired` without a version, `Stale` when somebody was faster.
 pub async fn change_node(
     app: &App,
     caller: &Caller,
     code: &str,
     fields: Map<String, Value>,
-    version: i64,
+    version: Option<i64>,
 ) -> Result<NodeCard, Error> {
     let (doing, code) = (Doing::of(app, caller), code.to_owned());
     app.store
         .write(move |db| {
             let node = node_to_change(db, &doing, &code)?;
             let change = NodeChange::parse(&node.code, node.kind, fields.clone())?;
-            if node.version != version {
-                return Err(Refusal::Stale { version: node.version }.into());
-            }
+            check_version(version, node.version)?;
             let changed = changed(db, &doing, &node, change)?;
             save(db, &doing, &node, changed)
         })

@@ -111,7 +111,7 @@ macro_rules! one {
             let (at, kind) = (at.read()?, SetupKind::$kind);
             let node = at.node.as_deref();
             setup::check_may_change(&app, &caller, kind, &code, node).await?;
-            let (fields, version) = (body.read()?, if_match.version()?);
+            let (fields, version) = (body.read()?, if_match.read()?);
             let card = setup::change_entry(&app, &caller, kind, (code.as_str(), node), fields, version).await?;
             let view = EntryView::of(card);
             Ok(ok_at(view.version, view))

@@ -83,7 +83,7 @@ pub async fn change(
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
     setup::check_may_change_node(&app, &caller, &code).await?;
-    let (fields, version) = (body.read()?, if_match.version()?);
+    let (fields, version) = (body.read()?, if_match.read()?);
     let view = NodeView::of(setup::change_node(&app, &caller, &code, fields, version).await?);
     Ok(ok_at(view.version, view))
 }
