@@ -68,9 +68,9 @@ fn checks(settings: &Settings) -> Vec<Check> {
 pub(super) fn migrate(settings: &Settings, dry_run: bool) -> Outcome {
     super::start_log(settings);
     if !dry_run {
-        start::migrate(settings).map_err(Failure::of)?;
+        start::migrate(settings).map_err(|it| Failure::of_start(&it))?;
     }
-    let steps = health::steps(settings).map_err(Failure::of)?;
+    let steps = health::steps(settings).map_err(|it| Failure::of_start(&it))?;
     for (name, is_applied) in steps {
         say(&format!("{} {name}", if is_applied { "applied" } else { "pending" }))?;
     }

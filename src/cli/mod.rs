@@ -23,7 +23,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{LogFormat, Settings};
-use crate::service::{App, start};
+use crate::domain::refusal::Refusal;
+use crate::service::start::StartError;
+use crate::service::{App, Error, start};
 
 /// 红色信箱 red-mailbox: a community's feedback system, from the letter box to the reply.
 #[derive(Debug, Parser)]
@@ -151,7 +153,47 @@ impl Failure {
     pub fn of(cause: impl Display) -> Self {
         Self::Failed(cause.to_string())
     }
+
+    /// A failure with the words of `cause`, and `hint` on a line of its own unless the words have one.
+    pub fn hinted(cause: impl Display, hint: &str) -> Self {
+        let words = cause.to_string();
+        if words.contains("hint: ") { Self::Failed(words) } else { Self::Failed(format!("{words}\nhint: {hint}")) }
+    }
+
+    /// Why the application did not come up.
+    pub fn of_start(error: &StartError) -> Self {
+        match error {
+            StartError::Store(_) => Self::hinted(error, DATABASE_HINT),
+            StartError::Folder(..) | StartError::Key(_) => Self::of(error),
+        }
+    }
+
+    /// A refusal or fault of `doing` in words for operators, each field's fault on its own line.
+    pub fn of_service(doing: &str, error: &Error) -> Self {
+        let words = format!("could not {doing}: {error}");
+        match error {
+            Error::Refusal(Refusal::Invalid(faults)) => {
+                let lines: Vec<String> =
+                    faults.0.iter().map(|it| format!("  {}: {}", it.field, it.message)).collect();
+                Self::Failed(format!("could not {doing}:\n{}", lines.join("\n")))
+            }
+            Error::Refusal(Refusal::NotFound(what)) if what.starts_with("nodes/") => {
+                Self::hinted(words, "`red-mailbox node list` prints the codes of the nodes in use")
+            }
+            Error::Refusal(Refusal::NotFound(_)) => {
+                Self::hinted(words, "the `list` commands print the codes in use")
+            }
+            Error::Refusal(Refusal::Exists(_)) => {
+                Self::hinted(words, "choose another code; one that is retired stays taken")
+            }
+            Error::Refusal(_) | Error::Internal(_) => Self::Failed(words),
+            Error::Store(_) => Self::hinted(words, DATABASE_HINT),
+        }
+    }
 }
+
+/// What helps when the database does not answer.
+const DATABASE_HINT: &str = "is the database there, running and reachable? `red-mailbox doctor` prints its URL and checks it";
 
 /// What a command gives back.
 pub type Outcome = Result<(), Failure>;
@@ -205,7 +247,7 @@ fn run(line: &Line) -> Outcome {
 /// What could not be opened, and how to mend it.
 pub fn open(settings: Settings) -> Result<App, Failure> {
     start_log(&settings);
-    start::open(settings, Clock::System).map_err(Failure::of)
+    start::open(settings, Clock::System).map_err(|it| Failure::of_start(&it))
 }
 
 /// Prints one result line.

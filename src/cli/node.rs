@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Failure, Outcome, say};
 use crate::domain::people::Actor;
-use crate::domain::refusal::Refusal;
 use crate::domain::setup::NodeKind;
 use crate::service::setup::{self, PAGE_MAX, Page};
 use crate::service::{App, Caller, Error};
@@ -106,14 +105,8 @@ pub(super) fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
     runtime.block_on(work)
 }
 
-/// A refusal or fault in words for operators, each field's fault on its own line.
+/// A refusal or fault in words for operators, and what may help.
+#[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
 pub(super) fn failed(doing: &str, error: Error) -> Failure {
-    match error {
-        Error::Refusal(Refusal::Invalid(faults)) => {
-            let lines: Vec<String> =
-                faults.0.iter().map(|it| format!("  {}: {}", it.field, it.message)).collect();
-            Failure::Failed(format!("could not {doing}:\n{}", lines.join("\n")))
-        }
-        other => Failure::Failed(format!("could not {doing}: {other}")),
-    }
+    Failure::of_service(doing, &error)
 }

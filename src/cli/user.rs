@@ -8,7 +8,6 @@ use serde_json::json;
 use super::{Failure, Outcome, say};
 use crate::domain::accounts::{Account, Held, PASSWORD_CHARS_MAX};
 use crate::domain::people::{Actor, Role};
-use crate::domain::refusal::Refusal;
 use crate::service::accounts::{self, NewUser, RoleAt, UserChange};
 use crate::service::{App, Caller, Error};
 
@@ -216,12 +215,5 @@ fn password_from_stdin() -> Result<String, Failure> {
 
 /// A refusal in an operator's words: every field at fault on a line of its own.
 fn failed(error: Error) -> Failure {
-    match error {
-        Error::Refusal(Refusal::Invalid(faults)) => {
-            let lines: Vec<String> =
-                faults.0.iter().map(|it| format!("  {}: {}", it.field, it.message)).collect();
-            Failure::Failed(format!("could not change users:\n{}", lines.join("\n")))
-        }
-        other => Failure::Failed(format!("could not change users: {other}")),
-    }
+    Failure::of_service("change users", &error)
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use red_mailbox::domain::number::Number;
+use red_mailbox::service::timer;
 use serde_json::{Value, json};
 
 use crate::builders::{Receipt, World, submission};
-use crate::harness::both_worlds;
+use crate::harness::{both_worlds, run};
 
 both_worlds! {
     fn a_receipt_opens_the_ticket_as_a_resident_may_see_it(world) {
@@ -59,6 +60,14 @@ both_worlds! {
         assert_eq!(guesses.last(), Some(&429));
         assert_eq!(open(&receipt.code, "203.0.113.2"), 429);
         assert_eq!(open(&receipt.code, "203.0.113.1"), 200);
+
+        let tick = |minutes| {
+            let mut n_forgotten = 0;
+            let now = world.app.app.clock.now() + chrono::TimeDelta::minutes(minutes);
+            run(async { n_forgotten = timer::tick(&world.app.app, now).await.unwrap().n_forgotten });
+            n_forgotten
+        };
+        assert_eq!((tick(59), tick(61)), (0, 2), "the address and the ticket, once they no longer count");
     } with [("trusted_proxies", "127.0.0.0/8")]
 
     fn a_reissued_code_ends_the_old_one(world) {
@@ -125,6 +134,9 @@ both_worlds! {
     }
 
     fn zero_bytes_and_odd_characters_are_never_an_error_of_ours(world) {
+        let admin = world.token("admin");
+        world.app.get("/api/v1/users?cursor=%00").bearer(&admin).send().expect(400);
+        world.app.delete("/api/v1/auth/sessions/%00").bearer(&admin).send().expect(404);
         let odd = "\u{200B}路灯\0\u{7}坏了\u{FEFF}";
         let number = world.submit(json!({"subject": odd, "description": odd})).number;
         assert_eq!(world.ticket("triager", &number)["subject"], "路灯坏了");

@@ -99,6 +99,23 @@ fn a_taken_port_fails_with_a_hint() {
 }
 
 #[test]
+fn what_fails_says_what_may_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = ["node", "add", "YD", "--name", "YD", "--kind", "community"];
+    assert_eq!(run(folder.path(), &node).status.code(), Some(0));
+    let unreachable = ["node", "list", "--database-url", "postgres://nobody@127.0.0.1:1/none"];
+    let unreadable = ["node", "list", "--database-url", "postgres://host:port/none"];
+    let unknown = ["unit", "add", "WY", "--name", "WY", "--node", "NO"];
+
+    for arguments in [&node[..], &unreachable, &unreadable, &unknown] {
+        let output = run(folder.path(), arguments);
+        let told = words(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{told}");
+        assert_eq!(told.matches("hint: ").count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn doctor_fails_on_an_empty_folder_and_passes_after_migrate_and_serve() {
     let folder = tempfile::tempdir().unwrap();
     let before = run(folder.path(), &["doctor"]);

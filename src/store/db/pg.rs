@@ -77,7 +77,9 @@ impl PgDoor {
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             let cause =
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            StoreError::Unavailable(format!("could not read the database URL: {cause}"))
+            StoreError::Unavailable(format!(
+                "could not read the database URL: {cause}\nhint: write postgres://user:password@host/name"
+            ))
         })?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
