@@ -157,7 +157,11 @@ impl Failure {
     /// A failure with the words of `cause`, and `hint` on a line of its own unless the words have one.
     pub fn hinted(cause: impl Display, hint: &str) -> Self {
         let words = cause.to_string();
-        if words.contains("hint: ") { Self::Failed(words) } else { Self::Failed(format!("{words}\nhint: {hint}")) }
+        if words.contains("hint: ") {
+            Self::Failed(words)
+        } else {
+            Self::Failed(format!("{words}\nhint: {hint}"))
+        }
     }
 
     /// Why the application did not come up.
@@ -193,7 +197,8 @@ impl Failure {
 }
 
 /// What helps when the database does not answer.
-const DATABASE_HINT: &str = "is the database there, running and reachable? `red-mailbox doctor` prints its URL and checks it";
+const DATABASE_HINT: &str =
+    "is the database there, running and reachable? `red-mailbox doctor` prints its URL and checks it";
 
 /// What a command gives back.
 pub type Outcome = Result<(), Failure>;

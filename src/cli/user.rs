@@ -214,6 +214,7 @@ fn password_from_stdin() -> Result<String, Failure> {
 }
 
 /// A refusal in an operator's words: every field at fault on a line of its own.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn failed(error: Error) -> Failure {
     Failure::of_service("change users", &error)
 }

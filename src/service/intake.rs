@@ -220,24 +220,20 @@ fn look_up(db: &mut Db, caller: &Caller, node: &Node, parsed: &Parsed) -> Result
     let mut faults = Faults::default();
     let mut looked_up = LookedUp { parent: node.parent, ..LookedUp::default() };
     if let Some(code) = &parsed.category {
-        match setup::find_by_code(db, SetupKind::Category, &node.path, code)? {
-            Some(category) => {
-                looked_up.is_danger = matches!(category.details, Details::Category(it) if it.danger);
-                looked_up.category = Some(category.id);
-            }
-            None => {
-                let code = shown(code);
-                faults.add("category", format!("没有这个类别：{code}。 There is no category {code}."));
-            }
+        if let Some(category) = setup::find_by_code(db, SetupKind::Category, &node.path, code)? {
+            looked_up.is_danger = matches!(category.details, Details::Category(it) if it.danger);
+            looked_up.category = Some(category.id);
+        } else {
+            let code = shown(code);
+            faults.add("category", format!("没有这个类别：{code}。 There is no category {code}."));
         }
     }
     if let Some(code) = &parsed.about_unit {
-        match setup::find_by_code(db, SetupKind::Unit, &node.path, code)? {
-            Some(unit) => looked_up.about_unit = Some(unit.id),
-            None => {
-                let code = shown(code);
-                faults.add("about_unit", format!("没有这个单位：{code}。 There is no unit {code}."));
-            }
+        if let Some(unit) = setup::find_by_code(db, SetupKind::Unit, &node.path, code)? {
+            looked_up.about_unit = Some(unit.id);
+        } else {
+            let code = shown(code);
+            faults.add("about_unit", format!("没有这个单位：{code}。 There is no unit {code}."));
         }
     }
     looked_up.answerable_unit = unit_of(caller, node);

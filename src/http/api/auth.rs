@@ -13,8 +13,8 @@ use crate::domain::refusal::Refusal;
 use crate::http::actor::bearer;
 use crate::http::reply;
 use crate::http::{Body, Problem, SignInTry, StaffCaller};
-use crate::service::{App, Error};
 use crate::service::accounts::{self, Opened, SignIn, SignedIn};
+use crate::service::{App, Error};
 
 /// `__Host-`: browsers take it only over TLS, from this host, for every path.
 const REFRESH_COOKIE: &str = "__Host-refresh_token";
