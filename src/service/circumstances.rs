@@ -28,12 +28,25 @@ impl Circumstances {
         let owner_node = setup::find_node(db, owner)?;
         let handling_node =
             if handling == owner { owner_node.clone() } else { setup::find_node(db, handling)? };
+        Self::between(db, owner_node, handling_node)
+    }
+
+    /// What is in force at `node` for what it receives and handles itself.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub fn at(db: &mut Db, node: Node) -> Result<Self, Error> {
+        Self::between(db, node.clone(), node)
+    }
+
+    fn between(db: &mut Db, owner: Node, handling: Node) -> Result<Self, Error> {
+        let (policy, calendar) = setup::in_force(db, &owner.path, owner.time_zone)?;
         Ok(Self {
-            policy: setup::policy_in_force(db, &owner_node.path)?,
-            calendar: setup::calendar_in_force(db, &owner_node.path)?,
-            place: Place { owner_path: owner_node.path.clone(), handling_path: handling_node.path.clone() },
-            owner: owner_node,
-            handling: handling_node,
+            policy,
+            calendar,
+            place: Place { owner_path: owner.path.clone(), handling_path: handling.path.clone() },
+            owner,
+            handling,
         })
     }
 
@@ -70,20 +83,12 @@ pub fn keep(db: &mut Db, app: &App, change: &Change) -> Result<(), Error> {
         other => Error::from(other),
     })?;
     if change.changes_words() {
-        let names = [text::SUBJECT, text::DESCRIPTION, text::LOCATION];
-        let texts = tickets::list_texts(db, &[ticket.id], &names)?;
-        // Later texts stand for earlier ones of the same name.
-        let latest: Vec<&str> = names
-            .iter()
-            .filter_map(|name| texts.iter().rev().find(|it| it.name == *name))
-            .map(|it| it.body.as_str())
-            .collect();
-        queue::index_words(db, ticket, &latest)?;
+        index_words(db, change)?;
     }
     if let Some(contact) = change.contact() {
         let phone = serde_json::from_str::<Contact>(contact).ok().and_then(|it| it.phone);
         let hmac = phone.map(|it| chain::keyed_hash(&app.keys.phone, &it));
-        tickets::index_phone(db, ticket.id, hmac.as_ref().map(<[u8; 32]>::as_slice))?;
+        tickets::index_phone(db, ticket.id, hmac.as_ref().map(<[u8; 32]>::as_slice), change.is_new())?;
     }
     for reply in change.to_send() {
         let message_id = format!(
@@ -95,4 +100,24 @@ pub fn keep(db: &mut Db, app: &App, change: &Change) -> Result<(), Error> {
         outbox::queue(db, ticket.id, reply.id, reply.channel.as_str(), &message_id, change.at())?;
     }
     Ok(())
+}
+
+/// Brings the search up to date with the words of a change.
+fn index_words(db: &mut Db, change: &Change) -> Result<(), Error> {
+    let ticket = change.ticket();
+    let names = [text::SUBJECT, text::DESCRIPTION, text::LOCATION];
+    // A new ticket has no words but those of the change: they need not be read back.
+    let texts: Vec<(String, String)> = if change.is_new() {
+        change.entries().iter().flat_map(|it| it.texts.iter().cloned()).collect()
+    } else {
+        let texts = tickets::list_texts(db, &[ticket.id], &names)?;
+        texts.into_iter().map(|it| (it.name, it.body)).collect()
+    };
+    // Later texts stand for earlier ones of the same name.
+    let latest: Vec<&str> = names
+        .iter()
+        .filter_map(|name| texts.iter().rev().find(|(it, _)| it == name))
+        .map(|(_, body)| body.as_str())
+        .collect();
+    Ok(queue::index_words(db, ticket, &latest, change.is_new())?)
 }

@@ -156,7 +156,7 @@ pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: A
     }
     let node = community(db, caller, &parsed.community)?;
     let looked_up = LookedUp { mailbox, ..look_up(db, caller, &node, parsed)? };
-    let surroundings = Circumstances::load(db, node.id, node.id)?;
+    let surroundings = Circumstances::at(db, node.clone())?;
 
     let day = parsed.received_at.local_date(node.time_zone);
     let id = tickets::next_id(db)?;

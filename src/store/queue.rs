@@ -373,19 +373,21 @@ fn owners_in(db: &mut Db, scope: &Scope) -> Result<Vec<i64>, StoreError> {
     Ok(nodes)
 }
 
-/// Writes the words of a ticket into the index, in place of those before.
+/// Writes the words of a ticket into the index, in place of those before; a new ticket has none.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn index_words(db: &mut Db, ticket: &Ticket, texts: &[&str]) -> Result<(), StoreError> {
+pub fn index_words(db: &mut Db, ticket: &Ticket, texts: &[&str], is_new: bool) -> Result<(), StoreError> {
     use crate::domain::search::{document_tokens, document_tsvector};
     let (node, rowid) = (ticket.node.0, ticket.position);
     match db {
         Db::Lite(c) => {
             let words = document_tokens(node, texts);
-            diesel::sql_query("DELETE FROM ticket_search WHERE rowid = ?")
-                .bind::<BigInt, _>(rowid)
-                .execute(c)?;
+            if !is_new {
+                diesel::sql_query("DELETE FROM ticket_search WHERE rowid = ?")
+                    .bind::<BigInt, _>(rowid)
+                    .execute(c)?;
+            }
             diesel::sql_query("INSERT INTO ticket_search (rowid, words) VALUES (?, ?)")
                 .bind::<BigInt, _>(rowid)
                 .bind::<Text, _>(words.join(" "))

@@ -322,7 +322,7 @@ stories! {
         let in_force = |code: &str| {
             let path = town.path_of(code);
             let read = move |db: &mut red_mailbox::store::Db| {
-                Ok::<_, StoreError>((rows::policy_in_force(db, &path)?, rows::calendar_in_force(db, &path)?))
+                rows::in_force(db, &path, chrono_tz::Asia::Shanghai)
             };
             town.server.app.store.read_blocking(read).unwrap()
         };

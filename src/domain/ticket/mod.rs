@@ -244,6 +244,11 @@ impl Change {
         self.version_before
     }
 
+    /// True for a ticket that is not in the database yet.
+    pub fn is_new(&self) -> bool {
+        self.version_before.is_none()
+    }
+
     /// The events, in order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

@@ -69,7 +69,7 @@ pub async fn public_categories(app: &App, community: &str) -> Result<Vec<EntryCa
         .read(move |db| {
             let node = super::nodes::active_node(db, &community)?;
             let mut entries: Vec<Entry> = Vec::new();
-            for entry in rows::in_use_at(db, SetupKind::Category, &node.path)? {
+            for entry in rows::in_use_at(db, &[SetupKind::Category], &node.path)? {
                 match entries.iter_mut().find(|it| it.code == entry.code) {
                     Some(farther) => *farther = entry,
                     None => entries.push(entry),

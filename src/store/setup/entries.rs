@@ -164,15 +164,16 @@ pub fn find_by_code(
     nearest.map(EntryRow::into_entry).transpose()
 }
 
-/// Every entry of a kind in use at the node with `path`, farthest first: installation-wide ones, then from
+/// Every entry of these kinds in use at the node with `path`, farthest first: installation-wide ones, then from
 /// the top down to the node, each level in the order of adding. Retired ones are left out.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn in_use_at(db: &mut Db, kind: SetupKind, path: &str) -> Result<Vec<Entry>, StoreError> {
+pub fn in_use_at(db: &mut Db, kinds: &[SetupKind], path: &str) -> Result<Vec<Entry>, StoreError> {
     let nodes = with_zero(path)?;
+    let kinds: Vec<&str> = kinds.iter().map(|it| it.as_str()).collect();
     let mut rows: Vec<EntryRow> = on!(db, |c| setup_entry::table
-        .filter(setup_entry::kind.eq(kind.as_str()))
+        .filter(setup_entry::kind.eq_any(&kinds))
         .filter(sql::<BigInt>(NODE_OR_ZERO).eq_any(&nodes))
         .filter(setup_entry::retired_at.is_null())
         .order(setup_entry::id)

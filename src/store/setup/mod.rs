@@ -9,10 +9,12 @@ pub use entries::{
     find_own, has_installation_wide, in_use_at, insert_entry, list_entries, save_entry, with_descendants,
 };
 pub use nodes::{
-    NodeDraft, find_node, find_node_by_code, hold_node, hold_subtree, insert_node, list_nodes, node_by_path,
-    node_codes, nodes_of, save_node, subtree, subtree_nodes,
+    NodeDraft, find_node, find_node_by_code, hold_node, hold_subtree, insert_node, list_nodes, node_codes,
+    nodes_of, save_node, subtree, subtree_nodes,
 };
 pub use tokens::{TokenHolder, find_token, issue_token, revoke_token, see_token, token_holder};
+
+use chrono_tz::Tz;
 
 use super::db::{Db, StoreError};
 use crate::domain::calendar::{CalendarSettings, WorkingCalendar};
@@ -77,7 +79,7 @@ fn corrupt(what: &str) -> StoreError {
 /// # Errors
 /// Only those of the database.
 pub fn policy_in_force(db: &mut Db, path: &str) -> Result<PolicyInForce, StoreError> {
-    let entries = in_use_at(db, SetupKind::Policy, path)?;
+    let entries = in_use_at(db, &[SetupKind::Policy], path)?;
     let policies: Vec<Policy> = entries
         .into_iter()
         .filter_map(|it| if let Details::Policy(policy) = it.details { Some(policy) } else { None })
@@ -85,22 +87,25 @@ pub fn policy_in_force(db: &mut Db, path: &str) -> Result<PolicyInForce, StoreEr
     Ok(PolicyInForce::of(&policies))
 }
 
-/// The working calendar in force at the node with `path`: the nearest one, or the standard one in the node's
-/// time zone. Of several at one node the last added holds.
+/// Policy and working calendar in force at the node with `path`, in one question.
+///
+/// The calendar is the nearest one, or the standard one in the node's time zone, `zone`; of several at one
+/// node the last added holds.
 ///
 /// # Errors
-/// `NotFound` when there is no such node.
-pub fn calendar_in_force(db: &mut Db, path: &str) -> Result<WorkingCalendar, StoreError> {
-    let nearest = in_use_at(db, SetupKind::Calendar, path)?.pop();
-    let settings = match nearest.map(|it| it.details) {
-        Some(Details::Calendar(settings)) => *settings,
-        Some(_) => return Err(corrupt("a calendar's details")),
-        None => {
-            let zone = node_by_path(db, path)?.time_zone;
-            CalendarSettings { time_zone: zone.name().to_owned(), ..CalendarSettings::default() }
+/// `Corrupt` when a stored calendar is none.
+pub fn in_force(db: &mut Db, path: &str, zone: Tz) -> Result<(PolicyInForce, WorkingCalendar), StoreError> {
+    let mut policies = Vec::new();
+    let mut settings = CalendarSettings { time_zone: zone.name().to_owned(), ..CalendarSettings::default() };
+    for entry in in_use_at(db, &[SetupKind::Policy, SetupKind::Calendar], path)? {
+        match entry.details {
+            Details::Policy(policy) => policies.push(policy),
+            Details::Calendar(nearer) => settings = *nearer,
+            _ => return Err(corrupt("an entry's details")),
         }
-    };
-    settings.check().map_err(|_| corrupt("a calendar's settings"))
+    }
+    let calendar = settings.check().map_err(|_| corrupt("a calendar's settings"))?;
+    Ok((PolicyInForce::of(&policies), calendar))
 }
 
 /// Every node, entry and device token, for comparing with what the events add up to.

@@ -135,16 +135,6 @@ pub fn find_node(db: &mut Db, id: NodeId) -> Result<Node, StoreError> {
     row.into_node()
 }
 
-/// The node with this path, retired or not.
-///
-/// # Errors
-/// `NotFound` when there is none.
-pub fn node_by_path(db: &mut Db, path: &str) -> Result<Node, StoreError> {
-    let row: NodeRow =
-        on!(db, |c| node::table.filter(node::path.eq(path)).select(NodeRow::as_select()).first(c))?;
-    row.into_node()
-}
-
 /// The node with this code, retired or not; None when there is none.
 ///
 /// # Errors

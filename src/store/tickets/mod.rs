@@ -295,12 +295,19 @@ pub fn list_texts(db: &mut Db, ids: &[TicketId], names: &[&str]) -> Result<Vec<T
     Ok(texts)
 }
 
-/// Keeps the keyed index of a ticket's phone number; none removes it.
+/// Keeps the keyed index of a ticket's phone number; none removes it. A new ticket has none to take out.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn index_phone(db: &mut Db, id: TicketId, phone_hmac: Option<&[u8]>) -> Result<(), StoreError> {
-    on!(db, |c| diesel::delete(phone_index::table.find(id.0)).execute(c))?;
+pub fn index_phone(
+    db: &mut Db,
+    id: TicketId,
+    phone_hmac: Option<&[u8]>,
+    is_new: bool,
+) -> Result<(), StoreError> {
+    if !is_new {
+        on!(db, |c| diesel::delete(phone_index::table.find(id.0)).execute(c))?;
+    }
     if let Some(phone_hmac) = phone_hmac {
         on!(db, |c| diesel::insert_into(phone_index::table)
             .values((phone_index::ticket_id.eq(id.0), phone_index::phone_hmac.eq(phone_hmac)))
