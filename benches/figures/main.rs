@@ -92,7 +92,7 @@ fn intake(engine: &str) {
         }
         let (ours, theirs) = (median(&mut ours), median(&mut theirs));
         println!(
-            "| {n_clients} | {ours} | {:.2} | {theirs} | {:.1} × | {:.0} MB |",
+            "| {n_clients} | {ours} | {:.2} | {theirs} | {:.2} × | {:.0} MB |",
             milli(median(&mut cpu)),
             hundredths(ours * 100 / theirs.max(1)),
             mega(median(&mut peaks) * 1024),
