@@ -134,6 +134,7 @@ impl Story<'_> {
             community: letter.community.to_owned(),
             mailbox: Some(mailbox.to_owned()),
             create_categories: false,
+            is_live: true,
         };
         let mut import = Import::begin(self.app, plan).await?;
         let record = Record { line: 2, id: None, submission: submission(letter), faults: Faults::default() };

@@ -16,5 +16,6 @@ pub mod people;
 pub mod refusal;
 pub mod search;
 pub mod setup;
+pub mod sla;
 pub mod ticket;
 pub mod value;

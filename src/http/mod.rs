@@ -67,6 +67,7 @@ routes! {
     GET "/api/v1/tickets/{number}" => api::tickets::read;
     PATCH "/api/v1/tickets/{number}" => api::tickets::amend;
     GET "/api/v1/tickets/{number}/events" => api::tickets::events;
+    GET "/api/v1/tickets/{number}/clocks" => api::clocks::list;
     POST "/api/v1/tickets/{number}/accept" => api::actions::accept;
     POST "/api/v1/tickets/{number}/decline" => api::actions::decline;
     POST "/api/v1/tickets/{number}/assign" => api::actions::assign;
@@ -88,10 +89,13 @@ routes! {
     POST "/api/v1/tickets/{number}/supplement" => api::actions::supplement;
     POST "/api/v1/tickets/{number}/escalate" => api::actions::escalate;
     POST "/api/v1/tickets/{number}/urge" => api::actions::urge;
+    POST "/api/v1/tickets/{number}/extend" => api::actions::extend;
     POST "/api/v1/tickets/{number}/publish" => api::actions::publish;
     POST "/api/v1/tickets/{number}/unpublish" => api::actions::unpublish;
     POST "/api/v1/tickets/{number}/reissue-receipt" => api::actions::reissue_receipt;
     POST "/api/v1/tickets/{number}/contact-views" => api::actions::contact_views;
+    POST "/api/v1/tickets/{number}/extensions/{id}/grant" => api::actions::grant_extension;
+    POST "/api/v1/tickets/{number}/extensions/{id}/refuse" => api::actions::refuse_extension;
     POST "/api/v1/tickets/{number}/replies/{id}/approve" => api::actions::approve_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/reject" => api::actions::reject_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/retry" => api::actions::retry_reply;

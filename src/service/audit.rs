@@ -65,7 +65,10 @@ fn audit_keys(keys: &Keys) -> AuditKeys<'_> {
 }
 
 fn verify_batch(rows: &TicketRows, keys: &Keys, report: &mut Report) {
-    if [&rows.events, &rows.texts, &rows.outbox, &rows.replies].iter().any(|it| it.len() >= ROWS_MAX) {
+    if [&rows.events, &rows.texts, &rows.outbox, &rows.replies, &rows.clocks]
+        .iter()
+        .any(|it| it.len() >= ROWS_MAX)
+    {
         report.add(Finding::new(
             "too-many",
             Spot { stream: Stream::Ticket.as_str().to_owned(), ..Spot::default() },

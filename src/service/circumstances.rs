@@ -1,9 +1,12 @@
 //! What surrounds a ticket when something is done with it: its place in the tree and the rules in force there.
 
+use std::sync::Arc;
+
 use super::{App, Caller, Error};
 use crate::domain::calendar::WorkingCalendar;
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::{Node, PolicyInForce};
+use crate::domain::sla::{Matter, Rulebook, Rules};
 use crate::domain::ticket::{Change, Doing, Place, Ticket, text};
 use crate::domain::value::{At, NodeId};
 use crate::domain::{chain, ticket::intake::Contact};
@@ -17,6 +20,10 @@ pub struct Circumstances {
     pub place: Place,
     pub policy: PolicyInForce,
     pub calendar: WorkingCalendar,
+    /// What clocks that start now are counted by.
+    pub rulebook: Arc<Rulebook>,
+    /// What was fixed for the ticket before.
+    pub kept: Option<Arc<Rules>>,
 }
 
 impl Circumstances {
@@ -40,10 +47,12 @@ impl Circumstances {
     }
 
     fn between(db: &mut Db, owner: Node, handling: Node) -> Result<Self, Error> {
-        let (policy, calendar) = setup::in_force(db, &owner.path, owner.time_zone)?;
+        let rulebook = setup::rulebook(db, &owner.path, owner.time_zone)?;
         Ok(Self {
-            policy,
-            calendar,
+            policy: rulebook.general(),
+            calendar: rulebook.calendar.clone(),
+            rulebook: Arc::new(rulebook),
+            kept: None,
             place: Place { owner_path: owner.path.clone(), handling_path: handling.path.clone() },
             owner,
             handling,
@@ -55,7 +64,10 @@ impl Circumstances {
     /// # Errors
     /// Only those of the database.
     pub fn of(db: &mut Db, ticket: &Ticket) -> Result<Self, Error> {
-        Self::load(db, ticket.node, ticket.handling_node)
+        let mut found = Self::load(db, ticket.node, ticket.handling_node)?;
+        found.policy = found.rulebook.policy(&Matter::of(ticket));
+        found.kept = ticket.rules.map(|it| tickets::find_rules(db, it)).transpose()?;
+        Ok(found)
     }
 
     /// `caller` doing something at `now`, here.
@@ -67,6 +79,8 @@ impl Circumstances {
             place: &self.place,
             policy: &self.policy,
             calendar: &self.calendar,
+            rulebook: &self.rulebook,
+            kept: self.kept.as_ref(),
             zone: self.owner.time_zone,
         }
     }

@@ -170,12 +170,12 @@ pub async fn act(app: &App, opened: Opened, order: Order, if_match: Option<i64>)
         .await
 }
 
-fn reload(db: &mut Db, id: TicketId) -> Result<Ticket, Error> {
+pub(super) fn reload(db: &mut Db, id: TicketId) -> Result<Ticket, Error> {
     tickets::lock(db, By::Id(id))?.ok_or_else(|| StoreError::NotFound.into())
 }
 
 /// Staff say which version they decided on (RFC 9110 §13.1.1).
-fn check_version(caller: &Caller, if_match: Option<i64>, version: i64) -> Result<(), Refusal> {
+pub(super) fn check_version(caller: &Caller, if_match: Option<i64>, version: i64) -> Result<(), Refusal> {
     if caller.actor.staff().is_none() {
         return Ok(());
     }
@@ -187,7 +187,7 @@ fn check_version(caller: &Caller, if_match: Option<i64>, version: i64) -> Result
 }
 
 /// What the main ticket came to, each ticket merged into it comes to as well (PRODUCT §4): answering or
-/// declining it answers each, withdrawing it lets each go on by itself.
+/// declining it answers each, withdrawing it lets each go on by itself; resolving it starts their reply clocks.
 fn follow_merged(
     db: &mut Db,
     app: &App,
@@ -196,7 +196,9 @@ fn follow_merged(
     main: &Change,
     now: At,
 ) -> Result<(), Error> {
-    if !matches!(verb, Verb::Reply | Verb::Decline | Verb::Withdraw) {
+    let is_followed =
+        matches!(verb, Verb::Reply | Verb::Decline | Verb::Withdraw | Verb::Resolve | Verb::SendBack);
+    if !is_followed {
         return Ok(());
     }
     let words = main.reply_words().unwrap_or_default();
@@ -207,6 +209,8 @@ fn follow_merged(
         let doing = surroundings.doing(caller, now);
         let change = if verb == Verb::Withdraw {
             locked.released(main, &doing)
+        } else if matches!(verb, Verb::Resolve | Verb::SendBack) {
+            locked.follow_clock(verb == Verb::Resolve, &doing)
         } else {
             locked.answer_with_main(main, words.to_owned(), &doing)
         };

@@ -42,6 +42,15 @@ pub struct Plan {
     pub mailbox: Option<String>,
     /// Whether categories that are not there yet are added to the community.
     pub create_categories: bool,
+    /// Whether the rows are still to be dealt with in time; the clocks of others are void (PRODUCT §5).
+    pub is_live: bool,
+}
+
+/// The way in that all rows share.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    mailbox: Option<SetupId>,
+    is_live: bool,
 }
 
 /// What became of a row.
@@ -61,7 +70,7 @@ pub struct Import {
     caller: Caller,
     community: String,
     time_zone: Tz,
-    mailbox: Option<SetupId>,
+    way: Way,
     create_categories: bool,
     /// Code by code and by name, both as they are compared.
     categories: HashMap<String, String>,
@@ -116,7 +125,7 @@ impl Import {
             caller,
             community: node.code,
             time_zone: node.time_zone,
-            mailbox,
+            way: Way { mailbox, is_live: plan.is_live },
             create_categories: plan.create_categories,
             categories,
             created: Vec::new(),
@@ -251,10 +260,10 @@ impl Import {
         loop {
             let started = Instant::now();
             let (app, caller, letters) = (self.app.clone(), self.caller.clone(), Arc::clone(&letters));
-            let (mailbox, now) = (self.mailbox, self.app.clock.now());
+            let (way, now) = (self.way, self.app.clock.now());
             let n_letters = letters.len();
             let saved = self.app.store.write_intake(move |db: &mut Db| {
-                let save = |it: &Letter| save_one(db, &app, &caller, mailbox, it, now);
+                let save = |it: &Letter| save_one(db, &app, &caller, way, it, now);
                 letters.iter().map(save).collect::<Result<Vec<Verdict>, Error>>()
             });
             match saved.await {
@@ -284,11 +293,12 @@ fn save_one(
     db: &mut Db,
     app: &App,
     caller: &Caller,
-    mailbox: Option<SetupId>,
+    way: Way,
     letter: &Letter,
     now: crate::domain::value::At,
 ) -> Result<Verdict, Error> {
-    let arrival = Arrival { parsed: &letter.parsed, once: Some(&letter.once), mailbox };
+    let Way { mailbox, is_live } = way;
+    let arrival = Arrival { parsed: &letter.parsed, once: Some(&letter.once), mailbox, is_live };
     match db.attempt(|db| intake::arrive(db, app, caller, &arrival, now)) {
         Ok(receipt) if receipt.is_new => Ok(Verdict::New(receipt.ticket.number)),
         Ok(_) => Ok(Verdict::Before),

@@ -134,7 +134,7 @@ pub fn admit(
     once: Option<&Once>,
     now: At,
 ) -> Result<Receipt, Error> {
-    arrive(db, app, caller, &Arrival { parsed, once, mailbox: None }, now)
+    arrive(db, app, caller, &Arrival { parsed, once, mailbox: None, is_live: true }, now)
 }
 
 /// A submission on its way in, and the mailbox it lay in.
@@ -143,6 +143,8 @@ pub struct Arrival<'a> {
     pub parsed: &'a Parsed,
     pub once: Option<&'a Once>,
     pub mailbox: Option<SetupId>,
+    /// An imported matter that is still to be dealt with in time.
+    pub is_live: bool,
 }
 
 /// As [`admit`], for what may come out of a mailbox.
@@ -150,12 +152,12 @@ pub struct Arrival<'a> {
 /// # Errors
 /// As [`submit`].
 pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: At) -> Result<Receipt, Error> {
-    let Arrival { parsed, once, mailbox } = *arrival;
+    let Arrival { parsed, once, mailbox, is_live } = *arrival;
     if let Some(receipt) = answered_before(db, app, once, now)? {
         return Ok(receipt);
     }
     let node = community(db, caller, &parsed.community)?;
-    let looked_up = LookedUp { mailbox, ..look_up(db, caller, &node, parsed)? };
+    let looked_up = LookedUp { mailbox, is_live, ..look_up(db, caller, &node, parsed)? };
     let surroundings = Circumstances::at(db, node.clone())?;
 
     let day = parsed.received_at.local_date(node.time_zone);

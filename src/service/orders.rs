@@ -11,7 +11,7 @@ use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::setup::SetupKind;
 use crate::domain::ticket::intake::required_text;
 use crate::domain::ticket::{Action, Channel, Outcome, Priority, Reach, Ticket, Verb, WaitingFor};
-use crate::domain::value::{AccountId, SetupId, TicketId};
+use crate::domain::value::{AccountId, At, SetupId, TicketId};
 use crate::store::tickets::By;
 use crate::store::{Db, people, setup, tickets};
 
@@ -82,6 +82,11 @@ bodies! {
         to: String,
         reason: String,
     }
+    ExtendBody {
+        /// RFC 3339 with offset: later than the due time, within the working days that policy allows.
+        due_at: String,
+        reason: String,
+    }
     RedirectBody { channel: Channel }
     LogBody {
         /// For call and visit; a letter handed over needs none.
@@ -113,6 +118,7 @@ pub enum Order {
     Split(EmptyBody),
     Escalate(EscalateBody),
     Urge(TextBody),
+    Extend(ExtendBody),
     Publish(EmptyBody),
     Unpublish(EmptyBody),
     ReissueReceipt(EmptyBody),
@@ -184,6 +190,15 @@ impl Order {
                 Action::Escalate { to: to.id, to_path: to.path, reason }
             }
             Order::Urge(body) => Action::Urge { text: words(&body.text)? },
+            Order::Extend(body) => Action::Extend {
+                due_at: At::parse(&body.due_at).ok_or_else(|| {
+                    Refusal::field(
+                        "due_at",
+                        "请写 RFC 3339 时间，如 2026-12-01T17:30:00+08:00。 Write an RFC 3339 time with offset.",
+                    )
+                })?,
+                reason: reason(&body.reason)?,
+            },
             Order::Publish(_) => Action::Publish,
             Order::Unpublish(_) => Action::Unpublish,
             Order::ReissueReceipt(_) => Action::ReissueReceipt,
@@ -225,6 +240,7 @@ impl Order {
             Order::Split(_) => Verb::Split,
             Order::Escalate(_) => Verb::Escalate,
             Order::Urge(_) => Verb::Urge,
+            Order::Extend(_) => Verb::Extend,
             Order::Publish(_) => Verb::Publish,
             Order::Unpublish(_) => Verb::Unpublish,
             Order::ReissueReceipt(_) => Verb::ReissueReceipt,

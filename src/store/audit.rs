@@ -118,6 +118,17 @@ pub fn ticket_rows(db: &mut Db, which: &Which) -> Result<TicketRows, StoreError>
         tickets: rows(db, "ticket", &[], &tail("id", "id"))?,
         supporting: rows(db, "ticket_supporting", &[], &tail("ticket_id", "ticket_id, unit_id"))?,
         replies: rows(db, "reply", &[], &tail("ticket_id", "ticket_id, id"))?,
+        clocks: rows(db, "clock", &[], &tail("ticket_id", "ticket_id, place"))?,
+        extensions: rows(db, "extension", &[], &tail("ticket_id", "ticket_id, id"))?,
+        rules: rows(
+            db,
+            "sla_rules",
+            &[],
+            &format!(
+                "WHERE digest IN (SELECT rules FROM clock WHERE {}) ORDER BY digest LIMIT {ROWS_MAX}",
+                which.condition("ticket_id")
+            ),
+        )?,
         events: rows(db, "event", &[], &of_stream("stream, stream_id, seq"))?,
         heads: rows(db, "event_head", &[], &of_stream("stream, stream_id"))?,
         texts: rows(db, "event_text", &[], &tail("ticket_id", "ticket_id, seq, name"))?,

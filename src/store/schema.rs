@@ -1,6 +1,46 @@
 //! The tables, as both engines have them. Kept equal to the migrations by `tests/it/migrations.rs`.
 
 diesel::table! {
+    clock (ticket_id, place) {
+        ticket_id -> BigInt,
+        place -> BigInt,
+        stage -> Text,
+        cycle -> BigInt,
+        nth -> BigInt,
+        state -> Text,
+        started_at -> BigInt,
+        due_at -> BigInt,
+        paused_at -> Nullable<BigInt>,
+        met_at -> Nullable<BigInt>,
+        breached_at -> Nullable<BigInt>,
+        alarm_at -> Nullable<BigInt>,
+        alarm -> Nullable<Text>,
+        warned -> Nullable<BigInt>,
+        rules -> Text,
+        details -> Text,
+    }
+}
+
+diesel::table! {
+    extension (ticket_id, id) {
+        ticket_id -> BigInt,
+        id -> BigInt,
+        cycle -> BigInt,
+        due_at -> BigInt,
+        state -> Text,
+        requested_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    sla_rules (digest) {
+        digest -> Text,
+        body -> Text,
+    }
+}
+
+diesel::table! {
     node (id) {
         id -> BigInt,
         code -> Text,
@@ -144,6 +184,8 @@ diesel::table! {
         timer_at -> Nullable<BigInt>,
         due_at -> Nullable<BigInt>,
         updated_at -> BigInt,
+        next_alarm_at -> Nullable<BigInt>,
+        rules -> Nullable<Text>,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::harness::Engine;
 use crate::postgres;
 
 /// What an intruder may write to.
-pub(crate) const TABLES: [&str; 14] = [
+pub(crate) const TABLES: [&str; 15] = [
     "node",
     "setup_entry",
     "device_token",
@@ -25,6 +25,7 @@ pub(crate) const TABLES: [&str; 14] = [
     "event_head",
     "event_text",
     "phone_index",
+    "clock",
 ];
 
 #[expect(clippy::large_enum_variant, reason = "one per test")]
@@ -139,6 +140,8 @@ impl Intruder {
         match (table, column.name.as_str()) {
             ("ticket", "status") => return "'withdrawn'".to_owned(),
             ("reply", "delivery") => return "'failed'".to_owned(),
+            ("clock", "stage") => return "'reply'".to_owned(),
+            ("clock", "state") => return "'void'".to_owned(),
             ("event" | "event_head", "stream") => return "'collection'".to_owned(),
             _ => {}
         }

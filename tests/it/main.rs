@@ -6,6 +6,7 @@ mod accounts;
 mod app;
 mod architecture;
 mod builders;
+mod clocks;
 mod delivery;
 mod demo;
 mod harness;

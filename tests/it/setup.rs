@@ -322,7 +322,7 @@ stories! {
         let in_force = |code: &str| {
             let path = town.path_of(code);
             let read = move |db: &mut red_mailbox::store::Db| {
-                rows::in_force(db, &path, chrono_tz::Asia::Shanghai)
+                rows::rulebook(db, &path, chrono_tz::Asia::Shanghai).map(|it| (it.general(), it.calendar))
             };
             town.server.app.store.read_blocking(read).unwrap()
         };

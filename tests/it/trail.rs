@@ -155,6 +155,7 @@ both_worlds! {
             ("ticket_supporting", "ticket_id = 1"),
             ("reply", "ticket_id = 1"),
             ("phone_index", "ticket_id = 1"),
+            ("clock", "ticket_id = 1 AND place = 1"),
         ] {
             for column in intruder.columns(table) {
                 let name = &column.name;
@@ -194,7 +195,7 @@ both_worlds! {
             intruder.restore();
         }
         for (table, fault) in [("event_head", "no-head"), ("event_text", "text-missing"), ("reply", "row"),
-            ("ticket_supporting", "row"), ("phone_index", "phone-index")] {
+            ("ticket_supporting", "row"), ("clock", "row"), ("phone_index", "phone-index")] {
             let of_tickets = if table == "event_head" { "WHERE stream = 'ticket'" } else { "" };
             intruder.run(&format!("DELETE FROM {table} {of_tickets}"));
             assert_eq!(expect_named(&verify(&world), &number, table).fault, fault);
@@ -211,6 +212,7 @@ both_worlds! {
                 "DELETE FROM event WHERE stream = 'ticket' AND stream_id = {id};
                  DELETE FROM event_head WHERE stream = 'ticket' AND stream_id = {id};
                  DELETE FROM event_text WHERE ticket_id = {id}; DELETE FROM reply WHERE ticket_id = {id};
+                 DELETE FROM clock WHERE ticket_id = {id}; DELETE FROM extension WHERE ticket_id = {id};
                  DELETE FROM ticket_supporting WHERE ticket_id = {id}; DELETE FROM outbox WHERE ticket_id = {id};
                  DELETE FROM phone_index WHERE ticket_id = {id}; DELETE FROM ticket WHERE id = {id}"
             ));

@@ -36,6 +36,9 @@ pub(super) struct ImportArgs {
     /// Add categories that are not there yet to the community
     #[arg(long)]
     create_categories: bool,
+    /// The letters are still to be dealt with in time: let their clocks run from the day they were received
+    #[arg(long)]
+    live: bool,
     /// The workbook's sheet [default: the first]
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
@@ -63,6 +66,7 @@ pub(super) fn run(app: &App, args: &ImportArgs) -> Outcome {
             community: args.community.clone(),
             mailbox: args.mailbox.clone(),
             create_categories: args.create_categories,
+            is_live: args.live,
         };
         let mut import = Import::begin(app, plan).await.map_err(|error| failed("import", error))?;
         let mut rows = Rows::of(import.community(), import.time_zone());

@@ -8,7 +8,7 @@ use super::{AuditKeys, Finding, HeadRow, Report, Spot};
 use crate::domain::chain::{GENESIS, Hash, event_hash};
 use crate::domain::event::{ActorKind, Recorded, Stream};
 use crate::domain::ticket::Ticket;
-use crate::domain::ticket::event::TicketEvent;
+use crate::domain::ticket::event::{TicketEvent, effects_of};
 use crate::domain::value::{AccountId, TicketId};
 
 /// A chain as it is followed, event by event; the first wrong event is reported, what comes after it is not.
@@ -157,10 +157,22 @@ impl Chain {
                 format!("is no {} event as this version knows it ({cause})", event.kind),
             )
         })?;
+        let effects = effects_of(&event.data).map_err(|cause| {
+            Wrong::new(
+                "event",
+                "data",
+                "时限的变化不是本版本认识的".to_owned(),
+                format!("what it did to the clocks is not as this version knows it ({cause})"),
+            )
+        })?;
         let begins = parsed.begin(TicketId(self.stream_id), event.at);
         match (&mut self.ticket, begins) {
-            (None, Some(ticket)) => self.ticket = Some(ticket),
-            (Some(ticket), None) => parsed.apply(ticket, event.at, event.actor_id.map(AccountId)),
+            (None, Some(ticket)) => {
+                self.ticket.insert(ticket).apply_effects(&effects, event.at);
+            }
+            (Some(ticket), None) => {
+                parsed.apply_all(&effects, ticket, event.at, event.actor_id.map(AccountId));
+            }
             (None, None) | (Some(_), Some(_)) => {
                 return Err(Wrong::new(
                     "begin",

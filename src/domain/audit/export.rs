@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ticket::{compare_replies, compare_supporting, no_row};
+use super::ticket::{compare_clocks, compare_replies, compare_supporting, no_row};
 use super::{
-    AuditKeys, Chain, EventRow, Finding, HeadRow, ReplyRow, Report, SetupAudit, Spot, Stored, TicketRow, read,
+    AuditKeys, Chain, ClockRow, EventRow, ExtensionRow, Finding, HeadRow, ReplyRow, Report, SetupAudit, Spot,
+    Stored, TicketRow, read,
 };
 use crate::domain::chain::{Hash, hex};
 use crate::domain::event::Stream;
@@ -13,7 +14,7 @@ use crate::domain::event::Stream;
 /// The form of exports.
 pub const FORM: &str = "red-mailbox events v1";
 
-/// One line of an export: exactly one of its parts is there, `supporting` and `replies` go with `ticket`.
+/// One line of an export: exactly one of its parts is there, those of its rows go with `ticket`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
@@ -28,9 +29,21 @@ pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Vec<ReplyRow>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocks: Option<Vec<ClockRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extensions: Option<Vec<ExtensionRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<Beginning>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+}
+
+/// What goes with a ticket's line.
+struct RowsOfTicket {
+    supporting: Vec<i64>,
+    replies: Vec<ReplyRow>,
+    clocks: Vec<ClockRow>,
+    extensions: Vec<ExtensionRow>,
 }
 
 impl Stored for Line {
@@ -200,7 +213,9 @@ impl<'a> ExportAudit<'a> {
         let has_rows = line.ticket.is_some();
         let is_one = n_parts.iter().filter(|it| **it).count() == 1
             && line.supporting.is_some() == has_rows
-            && line.replies.is_some() == has_rows;
+            && line.replies.is_some() == has_rows
+            && line.clocks.is_some() == has_rows
+            && line.extensions.is_some() == has_rows;
         if !is_one {
             self.give_up();
             return self.wrong("line", "这一行不是导出的形式", "this line has not the form of an export");
@@ -219,7 +234,13 @@ impl<'a> ExportAudit<'a> {
         } else if let Some(head) = line.head {
             self.head(head);
         } else if let Some(row) = line.ticket {
-            self.ticket(&row, &line.supporting.unwrap_or_default(), &line.replies.unwrap_or_default());
+            let rows = RowsOfTicket {
+                supporting: line.supporting.unwrap_or_default(),
+                replies: line.replies.unwrap_or_default(),
+                clocks: line.clocks.unwrap_or_default(),
+                extensions: line.extensions.unwrap_or_default(),
+            };
+            self.ticket(&row, &rows);
         } else if let Some(end) = line.end {
             self.end(&end);
         }
@@ -330,7 +351,7 @@ impl<'a> ExportAudit<'a> {
         }
     }
 
-    fn ticket(&mut self, row: &TicketRow, supporting: &[i64], replies: &[ReplyRow]) {
+    fn ticket(&mut self, row: &TicketRow, rows: &RowsOfTicket) {
         self.report.n_tickets += 1;
         self.enter(Stream::Ticket.as_str(), row.id);
         let Current::Chain { chain, head, is_ticket_seen } = &mut self.current else { return };
@@ -354,9 +375,10 @@ impl<'a> ExportAudit<'a> {
         if let Some(ticket) = chain.ticket() {
             self.report.add_differences(&spot("ticket"), TicketRow::of(ticket).differences(row));
             let expected = ticket.supporting.iter().map(|it| it.0).collect();
-            compare_supporting(expected, supporting, spot("ticket_supporting"), &mut self.report);
+            compare_supporting(expected, &rows.supporting, spot("ticket_supporting"), &mut self.report);
             let expected = ticket.replies.iter().map(|it| ReplyRow::of(row.id, it)).collect();
-            compare_replies(expected, replies, &spot("reply"), &mut self.report);
+            compare_replies(expected, &rows.replies, &spot("reply"), &mut self.report);
+            compare_clocks(ticket, &rows.clocks, &rows.extensions, &spot, &mut self.report);
         }
     }
 

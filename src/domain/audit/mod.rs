@@ -6,6 +6,7 @@
 
 mod chain;
 pub mod export;
+mod made;
 mod numbers;
 mod rows;
 mod setup;
@@ -18,8 +19,9 @@ use super::chain::SealKey;
 pub use chain::Chain;
 pub use numbers::{Community, Numbers};
 pub use rows::{
-    AccountRow, Bytes, DayRow, Difference, EntryRow, EventRow, Flag, GrantRow, HeadRow, NodeRow, NumberRow,
-    OutboxRow, PhoneRow, ReplyRow, Stored, SupportingRow, TextRow, TicketRow, TokenRow, Unreadable, read,
+    AccountRow, Bytes, ClockRow, DayRow, Difference, EntryRow, EventRow, ExtensionRow, Flag, GrantRow,
+    HeadRow, NodeRow, NumberRow, OutboxRow, PhoneRow, ReplyRow, RulesRow, Stored, SupportingRow, TextRow,
+    TicketRow, TokenRow, Unreadable, read,
 };
 pub use setup::{SetupAudit, SetupRows};
 pub use ticket::{TicketRows, verify_tickets};

@@ -5,8 +5,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::chain::hex;
 use crate::domain::event::Recorded;
-use crate::domain::setup::Node;
-use crate::domain::ticket::{Reply, Ticket};
 use crate::domain::value::At;
 
 /// A yes or no; SQLite keeps 1 and 0.
@@ -177,6 +175,8 @@ rows! {
         closed_at: Option<i64>,
         timer_at: Option<i64>,
         due_at: Option<i64>,
+        next_alarm_at: Option<i64>,
+        rules: Option<String>,
         updated_at: i64,
     }
     /// A reply.
@@ -189,6 +189,40 @@ rows! {
         written_by_id: Option<i64>,
         written_at: i64,
         settled_at: Option<i64>,
+    }
+    /// A clock; `details` is a JSON text.
+    ClockRow of "clock" {
+        ticket_id: i64,
+        place: i64,
+        stage: String,
+        cycle: i64,
+        nth: i64,
+        state: String,
+        started_at: i64,
+        due_at: i64,
+        paused_at: Option<i64>,
+        met_at: Option<i64>,
+        breached_at: Option<i64>,
+        alarm_at: Option<i64>,
+        alarm: Option<String>,
+        warned: Option<i64>,
+        rules: String,
+        details: String,
+    }
+    /// A request for more time.
+    ExtensionRow of "extension" {
+        ticket_id: i64,
+        id: i64,
+        cycle: i64,
+        due_at: i64,
+        state: String,
+        requested_at: i64,
+        decided_at: Option<i64>,
+    }
+    /// Rules that clocks are counted by.
+    RulesRow of "sla_rules" {
+        digest: String,
+        body: String,
     }
     /// A supporting unit.
     SupportingRow of "ticket_supporting" {
@@ -397,92 +431,4 @@ pub fn read<T: Stored>(json: &[u8]) -> Result<T, Unreadable> {
             seq: number("seq"),
         }
     })
-}
-
-impl TicketRow {
-    /// The row of a ticket.
-    pub fn of(it: &Ticket) -> Self {
-        Self {
-            id: it.id.0,
-            number: it.number.clone(),
-            node_id: it.node.0,
-            handling_node_id: it.handling_node.0,
-            position: it.position,
-            version: it.version,
-            status: it.status.to_string(),
-            cycle: it.cycle.into(),
-            kind: it.kind.to_string(),
-            source: it.source.to_string(),
-            priority: it.priority.map(|it| it.to_string()),
-            category_id: it.category.map(|it| it.0),
-            building: it.building.clone(),
-            channel: it.channel.to_string(),
-            unit_id: it.unit.map(|it| it.0),
-            assignee_id: it.assignee.map(|it| it.0),
-            answerable_unit_id: it.answerable_unit.map(|it| it.0),
-            about_unit_id: it.about_unit.map(|it| it.0),
-            mailbox_id: it.mailbox.map(|it| it.0),
-            designated: Flag(it.designated),
-            returned_in_cycle: Flag(it.returned_in_cycle),
-            sealed: Flag(it.sealed),
-            suspected_emergency: Flag(it.suspected_emergency),
-            may_publish: Flag(it.may_publish),
-            published: Flag(it.published),
-            attachments_expected: it.attachments_expected.into(),
-            receipt_issue: it.receipt_issue,
-            n_urges: it.n_urges.into(),
-            merged_into_id: it.merged_into.map(|it| it.0),
-            status_before: it.status_before.map(|it| it.to_string()),
-            waiting_for: it.waiting_for.map(|it| it.to_string()),
-            outcome: it.outcome.map(|it| it.to_string()),
-            resolved_by_id: it.resolved_by.map(|it| it.0),
-            rating_solved: it.rating.map(|it| Flag(it.solved)),
-            rating_satisfaction: it.rating.and_then(|it| it.satisfaction).map(i64::from),
-            rating_cycle: it.rating.map(|it| it.cycle.into()),
-            received_at: it.received_at.micros(),
-            registered_at: it.registered_at.micros(),
-            accepted_at: it.accepted_at.map(At::micros),
-            assigned_at: it.assigned_at.map(At::micros),
-            acknowledged_at: it.acknowledged_at.map(At::micros),
-            resolved_at: it.resolved_at.map(At::micros),
-            replied_at: it.replied_at.map(At::micros),
-            closed_at: it.closed_at.map(At::micros),
-            timer_at: it.timer_at.map(At::micros),
-            due_at: it.due_at.map(At::micros),
-            updated_at: it.updated_at.micros(),
-        }
-    }
-}
-
-impl ReplyRow {
-    /// The row of a reply of the ticket with this id.
-    pub fn of(ticket_id: i64, it: &Reply) -> Self {
-        Self {
-            ticket_id,
-            id: it.id.into(),
-            cycle: it.cycle.into(),
-            channel: it.channel.to_string(),
-            delivery: it.delivery.to_string(),
-            written_by_id: it.written_by.map(|it| it.0),
-            written_at: it.written_at.micros(),
-            settled_at: it.settled_at.map(At::micros),
-        }
-    }
-}
-
-impl NodeRow {
-    /// The row of a node.
-    pub fn of(it: &Node) -> Self {
-        Self {
-            id: it.id.0,
-            code: it.code.clone(),
-            name: it.name.clone(),
-            kind: it.kind.to_string(),
-            parent_id: it.parent.map(|it| it.0),
-            path: it.path.clone(),
-            time_zone: it.time_zone.name().to_owned(),
-            version: it.version,
-            retired_at: it.retired_at.map(At::micros),
-        }
-    }
 }

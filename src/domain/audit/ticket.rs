@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    AuditKeys, Chain, EventRow, Finding, HeadRow, OutboxRow, PhoneRow, ReplyRow, Report, Spot, Stored,
-    SupportingRow, TextRow, TicketRow, read,
+    AuditKeys, Chain, ClockRow, EventRow, ExtensionRow, Finding, HeadRow, OutboxRow, PhoneRow, ReplyRow,
+    Report, RulesRow, Spot, Stored, SupportingRow, TextRow, TicketRow, read,
 };
 use crate::domain::chain::{commitment, keyed_hash};
 use crate::domain::event::{Recorded, Stream};
+use crate::domain::sla::Rules;
 use crate::domain::ticket::intake::Contact;
 use crate::domain::ticket::{Ticket, text};
 
@@ -24,6 +25,10 @@ pub struct TicketRows {
     pub tickets: Vec<Vec<u8>>,
     pub supporting: Vec<Vec<u8>>,
     pub replies: Vec<Vec<u8>>,
+    pub clocks: Vec<Vec<u8>>,
+    pub extensions: Vec<Vec<u8>>,
+    /// The rules that these clocks name.
+    pub rules: Vec<Vec<u8>>,
     pub events: Vec<Vec<u8>>,
     pub heads: Vec<Vec<u8>>,
     pub texts: Vec<Vec<u8>>,
@@ -37,6 +42,8 @@ struct File {
     row: Option<TicketRow>,
     supporting: Vec<i64>,
     replies: Vec<ReplyRow>,
+    clocks: Vec<ClockRow>,
+    extensions: Vec<ExtensionRow>,
     events: Vec<Recorded>,
     head: Option<HeadRow<true>>,
     texts: Vec<TextRow>,
@@ -83,6 +90,13 @@ pub fn verify_tickets(rows: &TicketRows, keys: AuditKeys, report: &mut Report) {
     files.add(&rows.replies, report, |it: ReplyRow, files| {
         files.of(it.ticket_id).replies.push(it);
     });
+    files.add(&rows.clocks, report, |it: ClockRow, files| {
+        files.of(it.ticket_id).clocks.push(it);
+    });
+    files.add(&rows.extensions, report, |it: ExtensionRow, files| {
+        files.of(it.ticket_id).extensions.push(it);
+    });
+    verify_rules(&rows.rules, report);
     let mut out_of_time = Vec::new();
     files.add(&rows.events, report, |it: EventRow<true>, files| {
         let (id, seq) = (it.stream_id, it.seq);
@@ -166,6 +180,7 @@ fn compare(file: &File, ticket: &Ticket, spot: &dyn Fn(&'static str) -> Spot, re
     compare_supporting(expected, &file.supporting, spot("ticket_supporting"), report);
     let expected = ticket.replies.iter().map(|it| ReplyRow::of(ticket.id.0, it)).collect();
     compare_replies(expected, &file.replies, &spot("reply"), report);
+    compare_clocks(ticket, &file.clocks, &file.extensions, &spot, report);
     for message in &file.outbox {
         let known = ticket.replies.iter().any(|it| {
             i64::from(it.id) == message.reply_id
@@ -220,6 +235,60 @@ pub(super) fn compare_replies(expected: Vec<ReplyRow>, found: &[ReplyRow], spot:
             spot.clone(),
             format!("答复 {id} 不在事件里"),
             format!("reply {id} is none that the events know"),
+        ));
+    }
+}
+
+/// Rules are named by their content.
+fn verify_rules(rows: &[Vec<u8>], report: &mut Report) {
+    for json in rows {
+        let is_whole = read::<RulesRow>(json)
+            .is_ok_and(|it| Rules::parse(&it.body).is_some_and(|rules| rules.digest.as_hex() == it.digest));
+        if !is_whole {
+            let spot = Spot { table: "sla_rules", column: "body".to_owned(), ..Spot::default() };
+            report.add(Finding::new(
+                "rules",
+                spot,
+                "时限依据的规则与其摘要不符：被改动过",
+                "rules that clocks are counted by are not those their digest names: they were changed",
+            ));
+        }
+    }
+}
+
+/// Compares clocks and requests for more time.
+pub(super) fn compare_clocks(
+    ticket: &Ticket,
+    clocks: &[ClockRow],
+    extensions: &[ExtensionRow],
+    spot: &dyn Fn(&'static str) -> Spot,
+    report: &mut Report,
+) {
+    let expected = ClockRow::of(ticket.id.0, &ticket.clocks);
+    for (expected, found) in expected.iter().zip(clocks) {
+        report.add_differences(&spot("clock"), expected.differences(found));
+    }
+    compare_count("clock", expected.len(), clocks.len(), spot, report);
+    let expected = ExtensionRow::of(ticket.id.0, &ticket.extensions);
+    for (expected, found) in expected.iter().zip(extensions) {
+        report.add_differences(&spot("extension"), expected.differences(found));
+    }
+    compare_count("extension", expected.len(), extensions.len(), spot, report);
+}
+
+fn compare_count(
+    table: &'static str,
+    n_expected: usize,
+    n_found: usize,
+    spot: &dyn Fn(&'static str) -> Spot,
+    report: &mut Report,
+) {
+    if n_expected != n_found {
+        report.add(Finding::new(
+            "row",
+            spot(table),
+            format!("{table} 应有 {n_expected} 行，现有 {n_found} 行"),
+            format!("{table}: the events give {n_expected} rows, stored are {n_found}"),
         ));
     }
 }

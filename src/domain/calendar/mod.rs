@@ -14,6 +14,7 @@ use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 
 pub use counting::{Due, PastLimit};
+pub use official::{OfficialDay, OfficialYears};
 pub use settings::{CalendarSettings, ClosedDay, OpenDay, SeasonSettings};
 
 use crate::words;
@@ -68,6 +69,8 @@ pub struct WorkingCalendar {
     seasons: Vec<Season>,
     own: BTreeMap<NaiveDate, OwnDay>,
     years_confirmed: BTreeSet<i32>,
+    /// Official days loaded beside those shipped.
+    years: OfficialYears,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +110,7 @@ impl Default for WorkingCalendar {
             seasons: vec![Season { from, to, week }],
             own: BTreeMap::new(),
             years_confirmed: BTreeSet::new(),
+            years: OfficialYears::default(),
         }
     }
 }
@@ -128,6 +132,7 @@ impl WorkingCalendar {
     pub fn is_year_loaded(&self, year: i32) -> bool {
         self.holidays == Holidays::None
             || official::is_year_loaded(year)
+            || self.years.0.contains_key(&year)
             || self.years_confirmed.contains(&year)
     }
 
@@ -163,9 +168,15 @@ impl WorkingCalendar {
         Day { on: date, is_working: self.is_working_day(date), rule, name, is_year_loaded }
     }
 
-    fn official_day(&self, date: NaiveDate) -> Option<&'static official::OfficialDay> {
+    /// The same hours with official days that were loaded beside those shipped.
+    #[must_use]
+    pub fn with_years(self, years: &OfficialYears) -> Self {
+        Self { years: years.clone(), ..self }
+    }
+
+    fn official_day(&self, date: NaiveDate) -> Option<&OfficialDay> {
         match self.holidays {
-            Holidays::Cn => official::day(date),
+            Holidays::Cn => self.years.day(date).or_else(|| official::shipped_day(date)),
             Holidays::None => None,
         }
     }

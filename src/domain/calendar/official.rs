@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const HOLIDAYS_CN: &str = include_str!("holidays_cn.json");
 
@@ -12,12 +12,29 @@ const HOLIDAYS_CN: &str = include_str!("holidays_cn.json");
 const ROW_DAYS_MAX: usize = 31;
 
 /// What the State Council's notice says of one day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OfficialDay {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfficialDay {
     /// True for a make-up working day, false for a day off.
-    pub(super) is_working: bool,
+    pub is_working: bool,
     /// The holiday it belongs to, in Chinese.
-    pub(super) name: String,
+    pub name: String,
+}
+
+/// Official days loaded beside those shipped, by the year of their notice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OfficialYears(pub BTreeMap<i32, BTreeMap<NaiveDate, OfficialDay>>);
+
+impl OfficialYears {
+    /// True when none was loaded.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What a loaded notice says of `date`: a year's notice may name days of its neighbours.
+    pub(super) fn day(&self, date: NaiveDate) -> Option<&OfficialDay> {
+        self.0.values().rev().find_map(|it| it.get(&date))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +59,7 @@ struct ShippedHoliday {
 static OFFICIAL: LazyLock<OfficialDays> = LazyLock::new(|| read(HOLIDAYS_CN).unwrap_or_default());
 
 /// What is official about `date`; None for a day that follows the week.
-pub(super) fn day(date: NaiveDate) -> Option<&'static OfficialDay> {
+pub(super) fn shipped_day(date: NaiveDate) -> Option<&'static OfficialDay> {
     OFFICIAL.days.get(&date)
 }
 

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Holidays, MonthDay, OwnDay, STANDARD_DAY, Season, Span, WorkingCalendar};
+use super::{Holidays, MonthDay, OfficialYears, OwnDay, STANDARD_DAY, Season, Span, WorkingCalendar};
 use crate::domain::refusal::{Faults, Refusal};
 
 /// Twelve months are the most that anyone keeps different hours by.
@@ -130,7 +130,8 @@ impl CalendarSettings {
             }
         }
         let years_confirmed: BTreeSet<i32> = self.years_confirmed.iter().copied().collect();
-        faults.check(WorkingCalendar { zone, holidays: self.holidays, seasons, own, years_confirmed })
+        let years = OfficialYears::default();
+        faults.check(WorkingCalendar { zone, holidays: self.holidays, seasons, own, years_confirmed, years })
     }
 
     fn check_seasons(&self, faults: &mut Faults) -> Vec<Season> {

@@ -19,7 +19,7 @@ pub use details::{
 };
 pub use draft::{EntryChange, NewEntry, NewNode, NodeChange, ParentChange};
 pub use fold::{DeviceToken, FoldFault, SetupState, fold};
-pub use policy::{ClockStart, Policy, PolicyInForce};
+pub use policy::{ClockStart, Escalations, Policy, PolicyInForce};
 
 use super::value::{At, NodeId, SetupId};
 use crate::words;

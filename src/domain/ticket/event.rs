@@ -1,10 +1,9 @@
-//! What happens to a ticket, and what each happening changes: the only code that changes one.
+//! What happens to a ticket; `apply` says what each happening changes.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Channel, Delivery, Kind, Outcome, Priority, Rating, Reach, Reply, Source, Status, Ticket, WaitingFor,
-};
+use super::{Channel, Delivery, Kind, Outcome, Priority, Reach, Source, Status, Ticket, WaitingFor};
+use crate::domain::sla::{ClockEffect, Level, Stage};
 use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
 use crate::words;
 
@@ -32,8 +31,15 @@ pub struct Received {
     pub mailbox: Option<SetupId>,
     pub answerable_unit: Option<SetupId>,
     pub received_at: At,
+    /// False for an imported letter: its clocks are void from the start.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub runs_clocks: bool,
     #[serde(flatten)]
     pub facts: Facts,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What staff may amend.
@@ -140,6 +146,37 @@ pub enum TicketEvent {
     ContactViewed {},
     #[serde(rename = "ticket.receipt_reissued")]
     ReceiptReissued { issue: i64 },
+    #[serde(rename = "ticket.extension_requested")]
+    ExtensionRequested { extension: u32, due_at: At },
+    #[serde(rename = "ticket.extension_granted")]
+    ExtensionGranted { extension: u32, due_at: At },
+    #[serde(rename = "ticket.extension_refused")]
+    ExtensionRefused { extension: u32 },
+    #[serde(rename = "clock.warned")]
+    ClockWarned { stage: Stage, cycle: u32, due_at: At, percent: u8 },
+    #[serde(rename = "clock.breached")]
+    ClockBreached { stage: Stage, cycle: u32, due_at: At },
+    #[serde(rename = "clock.escalated")]
+    ClockEscalated { stage: Stage, cycle: u32, due_at: At, level: Level },
+}
+
+/// What an event did to the clocks, beside its own fields in the trail.
+#[derive(Debug, Default, Deserialize)]
+struct WithClocks {
+    #[serde(default)]
+    clocks: Vec<ClockEffect>,
+}
+
+/// The effects on clocks among an event's fields.
+///
+/// # Errors
+/// A text that says what is not as this version knows it.
+pub fn effects_of(data: &str) -> Result<Vec<ClockEffect>, String> {
+    // Most events have none, and looking is cheaper than reading.
+    if !data.contains("\"clocks\"") {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str::<WithClocks>(data).map(|it| it.clocks).map_err(|it| it.to_string())
 }
 
 impl TicketEvent {
@@ -168,7 +205,17 @@ impl TicketEvent {
     ///
     /// Reads and tries of delivery do not (PRODUCT §10).
     pub fn moves_version(&self) -> bool {
-        !matches!(self, TicketEvent::ContactViewed {} | TicketEvent::ReplySent { .. })
+        !matches!(self, TicketEvent::ContactViewed {} | TicketEvent::ReplySent { .. }) && !self.is_of_time()
+    }
+
+    /// True for what a clock says by itself.
+    pub fn is_of_time(&self) -> bool {
+        matches!(
+            self,
+            TicketEvent::ClockWarned { .. }
+                | TicketEvent::ClockBreached { .. }
+                | TicketEvent::ClockEscalated { .. }
+        )
     }
 
     /// The ticket that a `ticket.received` event begins; None for any other.
@@ -221,226 +268,12 @@ impl TicketEvent {
             closed_at: None,
             timer_at: None,
             due_at: None,
+            next_alarm_at: None,
+            rules: None,
             updated_at: at,
             replies: Vec::new(),
+            clocks: Vec::new(),
+            extensions: Vec::new(),
         })
-    }
-
-    /// Changes `ticket` as this event, recorded at `at` by `by`, says.
-    pub fn apply(&self, ticket: &mut Ticket, at: At, by: Option<AccountId>) {
-        ticket.updated_at = at;
-        if self.moves_version() {
-            ticket.version += 1;
-        }
-        match self {
-            // A ticket begins with it once; met again it changes nothing, and verification tells.
-            TicketEvent::Received(_)
-            | TicketEvent::Contacted { .. }
-            | TicketEvent::Noted {}
-            | TicketEvent::Supplemented {}
-            | TicketEvent::ContactViewed {} => {}
-            TicketEvent::Amended { facts, handling_node, .. } => {
-                ticket.set_facts(facts);
-                ticket.handling_node = *handling_node;
-            }
-            TicketEvent::Accepted { category, priority, may_publish, suspected_emergency } => {
-                ticket.status = Status::Accepted;
-                ticket.accepted_at = Some(at);
-                ticket.category = Some(*category);
-                ticket.priority = Some(*priority);
-                ticket.may_publish = *may_publish;
-                ticket.suspected_emergency = *suspected_emergency;
-            }
-            TicketEvent::Declined {} => ticket.rest(Status::Declined, at),
-            TicketEvent::Assigned { unit, assignee, supporting, designated } => {
-                ticket.status = Status::Assigned;
-                ticket.unit = Some(*unit);
-                ticket.assignee = *assignee;
-                ticket.supporting.clone_from(supporting);
-                ticket.designated = *designated;
-                ticket.assigned_at = Some(at);
-                ticket.acknowledged_at = None;
-            }
-            TicketEvent::Returned { .. } => {
-                ticket.status = Status::Accepted;
-                ticket.unleash();
-                ticket.returned_in_cycle = true;
-            }
-            TicketEvent::Acknowledged { unit } => {
-                ticket.status = Status::InProgress;
-                ticket.acknowledged_at = Some(at);
-                ticket.answerable_unit = Some(*unit);
-            }
-            TicketEvent::Waiting { waiting_for, ends_at } => {
-                ticket.status = Status::Waiting;
-                ticket.waiting_for = Some(*waiting_for);
-                ticket.timer_at = Some(*ends_at);
-            }
-            TicketEvent::Resumed {} => {
-                ticket.status = Status::InProgress;
-                ticket.waiting_for = None;
-                ticket.timer_at = None;
-            }
-            TicketEvent::Resolved { outcome } => {
-                ticket.status = Status::Resolved;
-                ticket.outcome = Some(*outcome);
-                ticket.resolved_by = by;
-                ticket.resolved_at = Some(at);
-            }
-            TicketEvent::SentBack {} => {
-                ticket.status = Status::InProgress;
-                ticket.outcome = None;
-                ticket.resolved_by = None;
-                ticket.resolved_at = None;
-            }
-            TicketEvent::ReplyWritten { .. }
-            | TicketEvent::ReplyApproved { .. }
-            | TicketEvent::ReplySent { .. }
-            | TicketEvent::ReplyFailed { .. }
-            | TicketEvent::Replied { .. } => self.apply_reply(ticket, at, by),
-            TicketEvent::Rated { solved, satisfaction, .. } => {
-                ticket.rating =
-                    Some(Rating { solved: *solved, satisfaction: *satisfaction, cycle: ticket.cycle });
-            }
-            TicketEvent::Reopened { to, cycle } => ticket.begin_cycle(*to, *cycle, at),
-            TicketEvent::Closed { .. } => ticket.rest(Status::Closed, at),
-            TicketEvent::Merged { into, .. } => {
-                ticket.status_before = Some(ticket.status);
-                ticket.status = Status::Merged;
-                ticket.merged_into = Some(*into);
-            }
-            TicketEvent::Split { .. } => self.apply_split(ticket, at),
-            TicketEvent::Withdrawn {} => ticket.rest(Status::Withdrawn, at),
-            TicketEvent::Escalated { to } => ticket.handling_node = *to,
-            TicketEvent::Urged {} => ticket.n_urges += 1,
-            TicketEvent::Published {} => ticket.published = true,
-            TicketEvent::Unpublished {} => ticket.published = false,
-            TicketEvent::ReceiptReissued { issue } => ticket.receipt_issue = *issue,
-        }
-    }
-
-    fn apply_split(&self, ticket: &mut Ticket, at: At) {
-        let TicketEvent::Split { to, cycle, unit, category, priority, .. } = self else { return };
-        ticket.merged_into = None;
-        ticket.status_before = None;
-        if *cycle == ticket.cycle {
-            ticket.status = *to;
-            return;
-        }
-        ticket.begin_cycle(*to, *cycle, at);
-        ticket.unit = *unit;
-        ticket.category = *category;
-        if *to == Status::Assigned {
-            ticket.priority = *priority;
-            ticket.accepted_at = Some(ticket.accepted_at.unwrap_or(at));
-        }
-    }
-
-    fn apply_reply(&self, ticket: &mut Ticket, at: At, by: Option<AccountId>) {
-        let settle = |ticket: &mut Ticket, id: u32, delivery: Delivery, settled_at: Option<At>| {
-            if let Some(reply) = ticket.replies.iter_mut().find(|it| it.id == id) {
-                reply.delivery = delivery;
-                reply.settled_at = settled_at;
-            }
-        };
-        if let TicketEvent::ReplyWritten { reply, channel, delivery } = self {
-            ticket.replies.push(Reply {
-                id: *reply,
-                cycle: ticket.cycle,
-                channel: *channel,
-                delivery: *delivery,
-                written_by: by,
-                written_at: at,
-                settled_at: None,
-            });
-        } else if let TicketEvent::ReplyApproved { reply, delivery } = self {
-            settle(ticket, *reply, *delivery, None);
-        } else if let TicketEvent::ReplySent { reply } = self {
-            settle(ticket, *reply, Delivery::Sent, None);
-        } else if let TicketEvent::ReplyFailed { reply, .. } = self {
-            settle(ticket, *reply, Delivery::Failed, Some(at));
-        } else if let TicketEvent::Replied { reply, delivery, close_at } = self {
-            settle(ticket, *reply, *delivery, Some(at));
-            // A late answer of an earlier cycle does not answer this one.
-            let is_of_cycle = ticket.replies.iter().any(|it| it.id == *reply && it.cycle == ticket.cycle);
-            if is_of_cycle {
-                ticket.replied_at = Some(ticket.replied_at.unwrap_or(at));
-            }
-            if is_of_cycle && ticket.status == Status::Resolved {
-                ticket.status = Status::Replied;
-                ticket.timer_at = *close_at;
-            }
-        }
-    }
-}
-
-impl Ticket {
-    /// The facts staff may amend, as they stand.
-    pub fn facts(&self) -> Facts {
-        Facts {
-            kind: self.kind,
-            category: self.category,
-            priority: self.priority,
-            building: self.building.clone(),
-            channel: self.channel,
-            may_publish: self.may_publish,
-            about_unit: self.about_unit,
-            sealed: self.sealed,
-            suspected_emergency: self.suspected_emergency,
-            attachments_expected: self.attachments_expected,
-        }
-    }
-
-    fn set_facts(&mut self, facts: &Facts) {
-        self.kind = facts.kind;
-        self.category = facts.category;
-        self.priority = facts.priority;
-        self.building.clone_from(&facts.building);
-        self.channel = facts.channel;
-        self.may_publish = facts.may_publish;
-        self.about_unit = facts.about_unit;
-        self.sealed = facts.sealed;
-        self.suspected_emergency = facts.suspected_emergency;
-        self.attachments_expected = facts.attachments_expected;
-    }
-
-    /// Comes to rest: nothing runs any more.
-    fn rest(&mut self, status: Status, at: At) {
-        self.status = status;
-        self.closed_at = Some(at);
-        self.waiting_for = None;
-        self.timer_at = None;
-    }
-
-    /// No unit holds it.
-    fn unleash(&mut self) {
-        self.unit = None;
-        self.assignee = None;
-        self.supporting.clear();
-        self.designated = false;
-        self.assigned_at = None;
-        self.acknowledged_at = None;
-    }
-
-    /// Starts a cycle: with the same lead at `assigned`, from the beginning at `received`.
-    fn begin_cycle(&mut self, to: Status, cycle: u32, at: At) {
-        self.status = to;
-        self.cycle = cycle;
-        self.returned_in_cycle = false;
-        self.designated = false;
-        self.waiting_for = None;
-        self.outcome = None;
-        self.resolved_by = None;
-        self.acknowledged_at = None;
-        self.resolved_at = None;
-        self.replied_at = None;
-        self.closed_at = None;
-        self.timer_at = None;
-        if to == Status::Assigned {
-            self.assigned_at = Some(at);
-        } else {
-            self.unleash();
-            self.accepted_at = None;
-        }
     }
 }

@@ -13,7 +13,7 @@ words! {
         Resolve = "resolve", SendBack = "send-back", Reply = "reply", Close = "close", Reopen = "reopen",
         Merge = "merge", Split = "split", Withdraw = "withdraw", Rate = "rate", Note = "note",
         Supplement = "supplement", Escalate = "escalate", Urge = "urge", Publish = "publish",
-        Unpublish = "unpublish", ReissueReceipt = "reissue-receipt", ContactViews = "contact-views",
+        Unpublish = "unpublish", Extend = "extend", ReissueReceipt = "reissue-receipt", ContactViews = "contact-views",
     }
 }
 
@@ -27,7 +27,7 @@ impl Verb {
             Verb::Assign | Verb::Escalate => &[S::Accepted, S::Assigned, S::InProgress],
             Verb::Return => &[S::Assigned, S::InProgress],
             Verb::Acknowledge => &[S::Assigned],
-            Verb::Contact | Verb::Wait | Verb::Resolve => &[S::InProgress],
+            Verb::Contact | Verb::Wait | Verb::Resolve | Verb::Extend => &[S::InProgress],
             Verb::Resume => &[S::Waiting],
             Verb::SendBack => &[S::Resolved],
             Verb::Reply => &[S::Resolved, S::Declined],
@@ -49,9 +49,13 @@ impl Verb {
     pub fn permission(self) -> Permission {
         match self {
             Verb::Accept | Verb::Decline | Verb::Assign | Verb::Merge | Verb::Split => Permission::Triage,
-            Verb::Return | Verb::Acknowledge | Verb::Contact | Verb::Wait | Verb::Resume | Verb::Resolve => {
-                Permission::Handle
-            }
+            Verb::Return
+            | Verb::Acknowledge
+            | Verb::Contact
+            | Verb::Wait
+            | Verb::Resume
+            | Verb::Resolve
+            | Verb::Extend => Permission::Handle,
             Verb::SendBack => Permission::SendBack,
             Verb::Reply | Verb::Rate => Permission::Reply,
             Verb::Close => Permission::Supervise,
@@ -96,6 +100,7 @@ impl Action {
             Action::Split { .. } => Verb::Split,
             Action::Escalate { .. } => Verb::Escalate,
             Action::Urge { .. } => Verb::Urge,
+            Action::Extend { .. } => Verb::Extend,
             Action::Publish => Verb::Publish,
             Action::Unpublish => Verb::Unpublish,
             Action::ReissueReceipt => Verb::ReissueReceipt,
@@ -115,6 +120,7 @@ impl Ticket {
             && (verb != Verb::Rate || self.status != Status::Merged || self.replied_at.is_some())
             && (verb != Verb::Publish || !self.published && self.may_publish && !self.sealed)
             && (verb != Verb::Unpublish || self.published)
+            && (verb != Verb::Extend || self.may_ask_for_more_time())
     }
 
     /// The verbs `actor` may do now, in the table's order.
@@ -142,6 +148,8 @@ impl Ticket {
             self.check_outcome(*channel, *outcome)
         } else if let Action::Rate { asked_by, .. } = action {
             self.check_follow_up(*asked_by, doing)
+        } else if let Action::Extend { due_at, .. } = action {
+            self.check_extension(*due_at, doing)
         } else {
             Ok(())
         }
@@ -186,6 +194,7 @@ impl Ticket {
             Action::Split { main } => Ok(self.split(&main, doing)),
             Action::Escalate { to, reason, .. } => Ok(self.escalate(to, reason, doing)),
             Action::Urge { text } => Ok(self.urge(text, doing)),
+            Action::Extend { due_at, reason } => self.extend(due_at, reason, doing),
             Action::Publish => self.publish(doing),
             Action::Unpublish => self.unpublish(doing),
             Action::ReissueReceipt => Ok(self.reissue_receipt(doing)),

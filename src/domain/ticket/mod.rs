@@ -1,9 +1,11 @@
 //! The ticket (诉求件): its shape, and what every verb gives: a change or a refusal.
 //!
-//! A verb never writes a field: it pushes events, and [`event::TicketEvent::apply`] is the only code that
-//! changes a ticket. So replaying the events gives the row, by construction.
+//! A verb never writes a field: it pushes events, and `apply` is the only code that changes a ticket. So replaying the events gives the row, by construction.
 
+mod apply;
+mod change;
 pub mod event;
+mod extension;
 mod handling;
 pub mod intake;
 pub mod lifecycle;
@@ -12,17 +14,20 @@ mod resident;
 pub mod rights;
 mod triage;
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use self::event::TicketEvent;
 use super::calendar::WorkingCalendar;
-use super::event::Stamp;
 use super::people::Actor;
 use super::setup::PolicyInForce;
+use super::sla::{Clock, Extension, Rulebook, Rules, RulesDigest};
 use super::value::{AccountId, At, NodeId, SetupId, TicketId};
 use crate::words;
 
+pub use self::change::{Change, Entry};
+pub use self::extension::ExtensionDecision;
 pub use self::lifecycle::Verb;
 pub use self::reply::ReplyDecision;
 pub use self::rights::Place;
@@ -127,7 +132,8 @@ pub struct Reply {
 /// A ticket without its texts.
 ///
 /// Times are UTC. `closed_at` is when it came to rest: closed, declined or withdrawn. `timer_at` is when
-/// time itself will move it next. `due_at` has room for the clocks.
+/// time itself will move it next. `due_at` is what is due next, late or not; `next_alarm_at` when time has to look
+/// at it again, for its timer or for a clock.
 #[expect(clippy::struct_excessive_bools, reason = "independent yes/no facts, each an event of its own")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
@@ -185,8 +191,14 @@ pub struct Ticket {
     pub closed_at: Option<At>,
     pub timer_at: Option<At>,
     pub due_at: Option<At>,
+    pub next_alarm_at: Option<At>,
+    /// The policy and calendar fixed for it.
+    pub rules: Option<RulesDigest>,
     pub updated_at: At,
     pub replies: Vec<Reply>,
+    /// In the order in which they started.
+    pub clocks: Vec<Clock>,
+    pub extensions: Vec<Extension>,
 }
 
 /// A ticket's place in the newest-first order: the second it was received in, then its id.
@@ -196,122 +208,6 @@ pub struct Ticket {
 pub fn position(received_at: At, id: TicketId) -> i64 {
     let second = received_at.micros().div_euclid(1_000_000).clamp(0, (1 << 33) - 1);
     (second << 30) | (id.0 & ((1 << 30) - 1))
-}
-
-/// An event with the texts that belong to it, by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub event: TicketEvent,
-    pub texts: Vec<(String, String)>,
-}
-
-/// What a verb did: the ticket as it is now and the events that made it so.
-///
-/// Only this can be saved; so there is no update without its event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    ticket: Ticket,
-    version_before: Option<i64>,
-    entries: Vec<Entry>,
-    at: At,
-    stamp: Stamp,
-}
-
-impl Change {
-    /// A change of `ticket` with nothing in it yet.
-    fn of(ticket: Ticket, doing: &Doing) -> Self {
-        Self {
-            version_before: Some(ticket.version),
-            ticket,
-            entries: Vec::new(),
-            at: doing.now,
-            stamp: Stamp::of(doing.actor, doing.from),
-        }
-    }
-
-    fn push(&mut self, event: TicketEvent, texts: Vec<(String, String)>) {
-        event.apply(&mut self.ticket, self.at, self.stamp.id.map(AccountId));
-        self.entries.push(Entry { event, texts });
-    }
-
-    /// The ticket as it will be saved.
-    pub fn ticket(&self) -> &Ticket {
-        &self.ticket
-    }
-
-    /// The version it was decided on; none for a new ticket.
-    pub fn version_before(&self) -> Option<i64> {
-        self.version_before
-    }
-
-    /// True for a ticket that is not in the database yet.
-    pub fn is_new(&self) -> bool {
-        self.version_before.is_none()
-    }
-
-    /// The events, in order.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// When it happened.
-    pub fn at(&self) -> At {
-        self.at
-    }
-
-    /// Who did it.
-    pub fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
-    /// The replies of this change that a machine must now send.
-    pub fn to_send(&self) -> Vec<&Reply> {
-        let sent_by_machine = |id: u32| {
-            self.ticket.replies.iter().find(|it| {
-                it.id == id
-                    && it.delivery == Delivery::Queued
-                    && matches!(it.channel, Channel::Email | Channel::Sms)
-            })
-        };
-        self.entries
-            .iter()
-            .filter_map(|entry| {
-                let (TicketEvent::ReplyWritten { reply, .. } | TicketEvent::ReplyApproved { reply, .. }) =
-                    entry.event
-                else {
-                    return None;
-                };
-                sent_by_machine(reply)
-            })
-            .collect()
-    }
-
-    /// True when words that the search finds were written.
-    pub fn changes_words(&self) -> bool {
-        self.entries
-            .iter()
-            .flat_map(|it| &it.texts)
-            .any(|(name, _)| matches!(name.as_str(), text::SUBJECT | text::DESCRIPTION | text::LOCATION))
-    }
-
-    /// The words of the reply this change wrote, if it wrote one.
-    pub fn reply_words(&self) -> Option<&str> {
-        let mut entries = self.entries.iter().rev();
-        entries
-            .find(|it| matches!(it.event, TicketEvent::ReplyWritten { .. }))
-            .and_then(|it| it.texts.first())
-            .map(|(_, body)| body.as_str())
-    }
-
-    /// The contact written by this change, as JSON text.
-    pub fn contact(&self) -> Option<&str> {
-        self.entries
-            .iter()
-            .rev()
-            .flat_map(|it| &it.texts)
-            .find(|(name, _)| name == text::CONTACT)
-            .map(|(_, body)| body.as_str())
-    }
 }
 
 /// Names of the texts beside the log.
@@ -336,6 +232,11 @@ pub mod text {
     pub fn reply(id: u32) -> String {
         format!("reply.{id}")
     }
+
+    /// The name of the reason that more time was asked for with.
+    pub fn extension(id: u32) -> String {
+        format!("extension.{id}")
+    }
 }
 
 /// Who does something, when, from where, and the rules in force there.
@@ -348,6 +249,10 @@ pub struct Doing<'a> {
     pub place: &'a Place,
     pub policy: &'a PolicyInForce,
     pub calendar: &'a WorkingCalendar,
+    /// What clocks that start now are counted by.
+    pub rulebook: &'a Arc<Rulebook>,
+    /// What was fixed for this ticket before.
+    pub kept: Option<&'a Arc<Rules>>,
     /// The community's time zone.
     pub zone: Tz,
 }
@@ -437,6 +342,10 @@ pub enum Action {
     },
     Urge {
         text: String,
+    },
+    Extend {
+        due_at: At,
+        reason: String,
     },
     Publish,
     Unpublish,

@@ -6,6 +6,7 @@ use super::event::{FailedBy, TicketEvent};
 use super::{Change, Channel, Delivery, Doing, Reach, Reply, Status, Ticket, text};
 use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
+use crate::domain::sla;
 
 /// After so many tries on different days a letter or the board may answer (PRODUCT §4).
 const TRIES_ON_DIFFERENT_DAYS: usize = 3;
@@ -132,6 +133,28 @@ impl Ticket {
         let channel = self.channel;
         let mut change = Change::of(self, doing);
         change.write_reply(words, channel, doing);
+        Some(change)
+    }
+
+    /// The main ticket was resolved or sent back: the reply clock of this one, merged into it, starts or ends.
+    ///
+    /// None when it is not merged or nothing changes.
+    pub fn follow_clock(self, is_resolved: bool, doing: &Doing) -> Option<Change> {
+        if self.status != Status::Merged {
+            return None;
+        }
+        let (facts, handling_node) = (self.facts(), self.handling_node);
+        let mut change = Change::of(self, doing);
+        let (effects, picked) = if is_resolved {
+            sla::main_resolved(&change.ticket, change.at, change.works())
+        } else {
+            (sla::main_reopened(&change.ticket), None)
+        };
+        if effects.is_empty() {
+            return None;
+        }
+        let event = TicketEvent::Amended { changed: vec!["clocks".to_owned()], facts, handling_node };
+        change.add(event, effects, picked, vec![]);
         Some(change)
     }
 

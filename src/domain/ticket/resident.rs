@@ -111,19 +111,19 @@ impl Ticket {
         change
     }
 
-    /// What time itself does when `timer_at` has come: silence closes, waiting ends. None when not due.
+    /// What time itself does by `doing.now`: clocks say what they have to, silence closes, waiting ends. None
+    /// when nothing is due.
     pub fn timer(self, doing: &Doing) -> Option<Change> {
-        let is_due = self.timer_at.is_some_and(|it| it <= doing.now);
-        let event = if is_due && self.status == Status::Replied {
-            TicketEvent::Closed { by: ClosedBy::Silence }
-        } else if is_due && self.status == Status::Waiting {
-            TicketEvent::Resumed {}
-        } else {
-            return None;
-        };
         let mut change = Change::of(self, doing);
-        change.push(event, vec![]);
-        Some(change)
+        change.say_what_is_due();
+        if change.ticket.timer_at.is_some_and(|it| it <= doing.now) {
+            if change.ticket.status == Status::Replied {
+                change.push(TicketEvent::Closed { by: ClosedBy::Silence }, vec![]);
+            } else if change.ticket.status == Status::Waiting {
+                change.push(TicketEvent::Resumed {}, vec![]);
+            }
+        }
+        (!change.entries.is_empty()).then_some(change)
     }
 }
 

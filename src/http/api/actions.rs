@@ -4,15 +4,18 @@ use actix_web::{HttpResponse, web};
 
 use super::tickets::{answer, contact_answer, opened, with_current};
 use super::views::{ContactView, TicketView};
+use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
-use crate::domain::ticket::Verb;
+use crate::domain::ticket::intake::required_text;
+use crate::domain::ticket::{ExtensionDecision, Verb};
 use crate::http::reply::ok_at;
 use crate::http::{Body, ClientAddress, IfMatch, Problem, ReceiptCode, StaffCaller};
+use crate::service::clocks;
 use crate::service::desk::{self, Opened, ReplyOrder};
 use crate::service::orders::{
-    AcceptBody, AssignBody, ContactBody, DeclineBody, EmptyBody, EscalateBody, LogBody, MergeBody,
-    OptionalReasonBody, Order, RateBody, ReasonBody, RedirectBody, ReplyBody, ResolveBody, TextBody,
-    WaitBody,
+    AcceptBody, AssignBody, ContactBody, DeclineBody, EmptyBody, EscalateBody, ExtendBody, LogBody,
+    MergeBody, OptionalReasonBody, Order, RateBody, ReasonBody, RedirectBody, ReplyBody, ResolveBody,
+    TextBody, WaitBody,
 };
 use crate::service::{App, Caller};
 
@@ -91,6 +94,8 @@ staff_actions! {
     escalate "/api/v1/tickets/{number}/escalate" Escalate(EscalateBody) -> TicketView;
     /// Urge 催办 whoever holds it.
     urge "/api/v1/tickets/{number}/urge" Urge(TextBody) -> TicketView;
+    /// Ask for more time 延期: before the deadline, once a cycle.
+    extend "/api/v1/tickets/{number}/extend" Extend(ExtendBody) -> TicketView;
     /// Put on the board.
     publish "/api/v1/tickets/{number}/publish" Publish(EmptyBody) -> TicketView;
     /// Take off the board.
@@ -179,4 +184,58 @@ reply_decisions! {
     redirect_reply "/api/v1/tickets/{number}/replies/{id}/redirect" Reply(RedirectBody) ReplyOrder::Redirect;
     /// Log a letter handed over, or how a call or visit went.
     log_reply "/api/v1/tickets/{number}/replies/{id}/log" Reply(LogBody) ReplyOrder::Log;
+}
+
+async fn decide_extension(
+    app: &App,
+    caller: &StaffCaller,
+    path: (String, String),
+    if_match: IfMatch,
+    decision: impl FnOnce() -> Result<ExtensionDecision, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let (number, id) = path;
+    let opened = desk::open(app, caller, &number, None, "").await?;
+    opened.allow(Permission::Supervise)?;
+    let id: u32 = id.parse().map_err(|_| Refusal::NotFound(format!("extension {id}")))?;
+    let (decision, if_match) = (decision()?, if_match.read()?);
+    let seen = opened.clone();
+    match clocks::decide_extension(app, opened, id, decision, if_match).await {
+        Ok(file) => Ok(answer(&file)),
+        Err(error) => Err(with_current(app, seen, error.into()).await),
+    }
+}
+
+/// Grant more time (supervisor): the resolve clock is due then.
+#[utoipa::path(post, path = "/api/v1/tickets/{number}/extensions/{id}/grant", tag = "actions", request_body = EmptyBody,
+    params(("number" = String, Path), ("id" = u32, Path), ("If-Match" = String, Header)),
+    responses((status = 200, description = "As it is now", body = TicketView)), security(("bearer" = [])))]
+pub async fn grant_extension(
+    app: web::Data<App>,
+    caller: StaffCaller,
+    path: web::Path<(String, String)>,
+    if_match: IfMatch,
+    body: Body<EmptyBody>,
+) -> Result<HttpResponse, Problem> {
+    let decision = || body.read().map(|_| ExtensionDecision::Grant);
+    decide_extension(&app, &caller, path.into_inner(), if_match, decision).await
+}
+
+/// Refuse more time (supervisor): the old due time stays.
+#[utoipa::path(post, path = "/api/v1/tickets/{number}/extensions/{id}/refuse", tag = "actions",
+    request_body = OptionalReasonBody,
+    params(("number" = String, Path), ("id" = u32, Path), ("If-Match" = String, Header)),
+    responses((status = 200, description = "As it is now", body = TicketView)), security(("bearer" = [])))]
+pub async fn refuse_extension(
+    app: web::Data<App>,
+    caller: StaffCaller,
+    path: web::Path<(String, String)>,
+    if_match: IfMatch,
+    body: Body<OptionalReasonBody>,
+) -> Result<HttpResponse, Problem> {
+    let decision = || {
+        let reason = body.read()?.reason.filter(|it| !it.trim().is_empty());
+        let reason = reason.map(|it| required_text("reason", &it, 2_000)).transpose()?;
+        Ok(ExtensionDecision::Refuse { reason })
+    };
+    decide_extension(&app, &caller, path.into_inner(), if_match, decision).await
 }

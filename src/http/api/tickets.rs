@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::clocks::ClockView;
 use super::views::{ContactView, EventView, ResidentView, TicketView, view_of};
 use crate::domain::ticket::intake::Submission;
 use crate::http::limits::network_of;
@@ -27,8 +28,8 @@ pub struct ReceiptView {
     pub receipt_code: String,
     pub status: &'static str,
     pub received_at: String,
-    /// Promised times; none are kept yet.
-    pub clocks: Vec<serde_json::Value>,
+    /// Promised times.
+    pub clocks: Vec<ClockView>,
     /// The code stands in the fragment, which no server sees.
     pub track_url: String,
 }
@@ -53,7 +54,7 @@ pub async fn submit(
         receipt_code: receipt.receipt_code,
         status: "received",
         received_at: receipt.ticket.received_at.to_rfc3339(),
-        clocks: Vec::new(),
+        clocks: receipt.ticket.clocks.iter().map(ClockView::of).collect(),
         number,
     };
     // Version 1, even when the ticket has moved since: a repeated submission hears the same.

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::clocks::{ClockView, ExtensionView};
 use crate::domain::chain::hex;
 use crate::domain::event::Recorded;
+use crate::domain::sla::{Extension, ExtensionState};
 use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
 use crate::domain::ticket::{
     Channel, Delivery, Kind, Outcome, Priority, Source, Status, Verb, WaitingFor, text,
@@ -58,14 +60,13 @@ pub struct TicketView {
     closed_at: Option<String>,
     updated_at: String,
     version: i64,
-    /// SLA clocks; none are kept yet.
-    clocks: Vec<serde_json::Value>,
+    /// In the order in which they started.
+    clocks: Vec<ClockView>,
     /// What the reader may do now.
     actions: Vec<Verb>,
     rating: Option<RatingView>,
     merged_into: Option<String>,
-    /// Requests for more time; none are kept yet.
-    extensions: Vec<serde_json::Value>,
+    extensions: Vec<ExtensionView>,
     replies: Vec<ReplyView>,
     notes: Vec<String>,
     supplements: Vec<String>,
@@ -91,7 +92,9 @@ pub struct ResidentView {
     replied_at: Option<String>,
     closed_at: Option<String>,
     version: i64,
-    clocks: Vec<serde_json::Value>,
+    clocks: Vec<ClockView>,
+    /// More time that was granted, and why.
+    extensions: Vec<ExtensionView>,
     actions: Vec<Verb>,
     rating: Option<RatingView>,
     replies: Vec<ReplyView>,
@@ -238,11 +241,11 @@ impl TicketView {
             closed_at: time(it.closed_at),
             updated_at: it.updated_at.to_rfc3339(),
             version: it.version,
-            clocks: Vec::new(),
+            clocks: it.clocks.iter().map(ClockView::of).collect(),
             actions: file.actions.clone(),
             rating: rating(file),
             merged_into: file.merged_into.clone(),
-            extensions: Vec::new(),
+            extensions: extensions(file, |_| true),
             replies: it.replies.iter().map(|reply| ReplyView::of(file, reply)).collect(),
             notes: file.texts(text::NOTE).map(str::to_owned).collect(),
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
@@ -274,13 +277,19 @@ impl ResidentView {
             replied_at: time(it.replied_at),
             closed_at: time(it.closed_at),
             version: it.version,
-            clocks: Vec::new(),
+            clocks: it.clocks.iter().map(ClockView::of).collect(),
+            extensions: extensions(file, |it| it.state == ExtensionState::Granted),
             actions: file.actions.clone(),
             rating: rating(file),
             replies: replies.map(|reply| ReplyView::of(file, reply)).collect(),
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
         }
     }
+}
+
+fn extensions(file: &TicketFile, is_shown: impl Fn(&Extension) -> bool) -> Vec<ExtensionView> {
+    let shown = file.ticket.extensions.iter().filter(|it| is_shown(it));
+    shown.map(|it| ExtensionView::of(it, file.text(&text::extension(it.id)))).collect()
 }
 
 fn rating(file: &TicketFile) -> Option<RatingView> {
@@ -331,6 +340,28 @@ pub struct EventActorView {
     name: Option<String>,
 }
 
+/// The stored microseconds of every time, as RFC 3339.
+fn readable(data: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match data {
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| {
+                    let is_time = name == "at" || name.ends_with("_at");
+                    let value = match value.as_i64().filter(|_| is_time) {
+                        Some(micros) => At::from_micros(micros).to_rfc3339().into(),
+                        None => readable(value),
+                    };
+                    (name, value)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(readable).collect()),
+        other => other,
+    }
+}
+
 impl EventView {
     /// An event as it is stored, its data as JSON.
     pub fn of(it: Recorded) -> Self {
@@ -340,7 +371,7 @@ impl EventView {
             at: it.at.to_rfc3339(),
             actor: EventActorView { kind: it.actor_kind, name: it.actor_name },
             place: it.place,
-            data: serde_json::from_str(&it.data).unwrap_or_default(),
+            data: readable(serde_json::from_str(&it.data).unwrap_or_default()),
             prev_hash: hex(&it.prev_hash),
             hash: hex(&it.hash),
         }

@@ -14,7 +14,8 @@ use self::table::Table;
 use super::Error;
 use crate::domain::audit::export::{Beginning, FORM, Line, Tally};
 use crate::domain::audit::{
-    AuditKeys, EventRow, HeadRow, ReplyRow, Report, SupportingRow, TicketRow, TicketRows,
+    AuditKeys, ClockRow, EventRow, ExtensionRow, HeadRow, ReplyRow, Report, SupportingRow, TicketRow,
+    TicketRows,
 };
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::DEFAULT_ZONE;
@@ -143,6 +144,8 @@ pub fn events_jsonl(
         let tickets: Vec<TicketRow> = damage.read_rows("", &rows.tickets);
         let supporting: Vec<SupportingRow> = damage.read_rows("", &rows.supporting);
         let replies: Vec<ReplyRow> = damage.read_rows("", &rows.replies);
+        let clocks: Vec<ClockRow> = damage.read_rows("", &rows.clocks);
+        let extensions: Vec<ExtensionRow> = damage.read_rows("", &rows.extensions);
         let mut events_of: HashMap<i64, Vec<EventRow<true>>> = HashMap::new();
         for event in events {
             events_of.entry(event.stream_id).or_default().push(event);
@@ -159,6 +162,8 @@ pub fn events_jsonl(
                     supporting.iter().filter(|it| it.ticket_id == id).map(|it| it.unit_id).collect(),
                 ),
                 replies: Some(replies.iter().filter(|it| it.ticket_id == id).cloned().collect()),
+                clocks: Some(clocks.iter().filter(|it| it.ticket_id == id).cloned().collect()),
+                extensions: Some(extensions.iter().filter(|it| it.ticket_id == id).cloned().collect()),
                 ..Line::default()
             })?;
         }

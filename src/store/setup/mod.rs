@@ -14,11 +14,17 @@ pub use nodes::{
 };
 pub use tokens::{TokenHolder, find_token, issue_token, revoke_token, see_token, token_holder};
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 
 use super::db::{Db, StoreError};
-use crate::domain::calendar::{CalendarSettings, WorkingCalendar};
-use crate::domain::setup::{Details, Policy, PolicyInForce, SetupKind, SetupState, paths_down_to};
+use crate::domain::calendar::CalendarSettings;
+use crate::domain::setup::{
+    CATEGORY_LEVELS_MAX, Details, Entry, PolicyInForce, SetupKind, SetupState, paths_down_to,
+};
+use crate::domain::sla::Rulebook;
+use crate::domain::value::SetupId;
 
 /// Rows one question about a single node may meet; a community has tens of each kind.
 const ROWS_MAX: i64 = 10_000;
@@ -74,38 +80,53 @@ fn corrupt(what: &str) -> StoreError {
     StoreError::Corrupt(format!("set-up: {what}"))
 }
 
-/// The policy in force at the node with `path`: installation-wide ones first, then from the top down to it.
+/// The policy in force at the node with `path` for every matter there.
 ///
 /// # Errors
 /// Only those of the database.
 pub fn policy_in_force(db: &mut Db, path: &str) -> Result<PolicyInForce, StoreError> {
-    let entries = in_use_at(db, &[SetupKind::Policy], path)?;
-    let policies: Vec<Policy> = entries
-        .into_iter()
-        .filter_map(|it| if let Details::Policy(policy) = it.details { Some(policy) } else { None })
-        .collect();
-    Ok(PolicyInForce::of(&policies))
+    Ok(rulebook(db, path, crate::domain::setup::DEFAULT_ZONE)?.general())
 }
 
-/// Policy and working calendar in force at the node with `path`, in one question.
+/// The policies and the working calendar in force at the node with `path`.
 ///
 /// The calendar is the nearest one, or the standard one in the node's time zone, `zone`; of several at one
-/// node the last added holds.
+/// node the last added holds. Categories are read only where a policy asks for one.
 ///
 /// # Errors
 /// `Corrupt` when a stored calendar is none.
-pub fn in_force(db: &mut Db, path: &str, zone: Tz) -> Result<(PolicyInForce, WorkingCalendar), StoreError> {
-    let mut policies = Vec::new();
-    let mut settings = CalendarSettings { time_zone: zone.name().to_owned(), ..CalendarSettings::default() };
+pub fn rulebook(db: &mut Db, path: &str, zone: Tz) -> Result<Rulebook, StoreError> {
+    let mut book = Rulebook {
+        settings: CalendarSettings { time_zone: zone.name().to_owned(), ..CalendarSettings::default() },
+        ..Rulebook::default()
+    };
+    let nodes = ids_of(path)?;
     for entry in in_use_at(db, &[SetupKind::Policy, SetupKind::Calendar], path)? {
+        let depth =
+            entry.node.and_then(|it| nodes.iter().position(|node| *node == it.0)).map_or(0, |it| it + 1);
         match entry.details {
-            Details::Policy(policy) => policies.push(policy),
-            Details::Calendar(nearer) => settings = *nearer,
+            Details::Policy(policy) => book.policies.push((depth, policy)),
+            Details::Calendar(nearer) => book.settings = *nearer,
             _ => return Err(corrupt("an entry's details")),
         }
     }
-    let calendar = settings.check().map_err(|_| corrupt("a calendar's settings"))?;
-    Ok((PolicyInForce::of(&policies), calendar))
+    book.calendar = book.settings.check().map_err(|_| corrupt("a calendar's settings"))?;
+    if book.policies.iter().any(|(_, it)| it.category.is_some()) {
+        book.lines = category_lines(&in_use_at(db, &[SetupKind::Category], path)?);
+    }
+    Ok(book)
+}
+
+/// The codes of each category and of those above it, nearest first.
+fn category_lines(categories: &[Entry]) -> BTreeMap<SetupId, Vec<String>> {
+    let by_id: BTreeMap<SetupId, &Entry> = categories.iter().map(|it| (it.id, it)).collect();
+    let line = |entry: &Entry| {
+        std::iter::successors(Some(entry), |it| it.parent.and_then(|parent| by_id.get(&parent).copied()))
+            .take(CATEGORY_LEVELS_MAX)
+            .map(|it| it.code.clone())
+            .collect()
+    };
+    categories.iter().map(|it| (it.id, line(it))).collect()
 }
 
 /// Every node, entry and device token, for comparing with what the events add up to.

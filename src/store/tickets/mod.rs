@@ -1,5 +1,6 @@
 //! Tickets in the database: `save` is the only way a ticket row is written, and it writes the events too.
 
+mod clocks;
 mod rows;
 
 use diesel::prelude::*;
@@ -10,11 +11,13 @@ use super::schema::{
     contact_view_count, day_counter, event_text, outbox, phone_index, reply, ticket, ticket_supporting,
 };
 use crate::domain::chain::SealKey;
-use crate::domain::event::{Draft, Stream};
+use crate::domain::event::{Draft, Stamp, Stream};
+use crate::domain::people::Actor;
 use crate::domain::ticket::event::TicketEvent;
 use crate::domain::ticket::{Change, Reply, Ticket};
 use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
 
+pub use self::clocks::find_rules;
 pub(in crate::store) use self::rows::TicketRow;
 use self::rows::{ReplyRow, small};
 
@@ -48,17 +51,20 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
     }
     save_supporting(db, change)?;
     save_replies(db, change)?;
+    clocks::keep_rules(db, change)?;
+    clocks::save(db, change)?;
 
     let mut drafts = Vec::with_capacity(change.entries().len());
     for entry in change.entries() {
-        let (kind, fields) = entry.event.to_parts().map_err(StoreError::Bug)?;
-        drafts.push(Draft {
-            kind,
-            at: change.at(),
-            stamp: change.stamp().clone(),
-            fields,
-            texts: entry.texts.clone(),
-        });
+        let (kind, mut fields) = entry.event.to_parts().map_err(StoreError::Bug)?;
+        if !entry.effects.is_empty() {
+            let effects = serde_json::to_value(&entry.effects);
+            fields["clocks"] = effects.map_err(|it| StoreError::Bug(it.to_string()))?;
+        }
+        // What a clock says it says by itself, whoever was there when it was recorded.
+        let stamp =
+            if entry.event.is_of_time() { Stamp::of(&Actor::Timer, None) } else { change.stamp().clone() };
+        drafts.push(Draft { kind, at: change.at(), stamp, fields, texts: entry.texts.clone() });
     }
     events::append(db, key, Stream::Ticket, now.id.0, drafts)
 }
@@ -212,21 +218,22 @@ pub fn list_merged_into(db: &mut Db, main: TicketId) -> Result<Vec<Ticket>, Stor
     complete(db, &rows)
 }
 
-/// Tickets that time itself moves at or before `now`, the longest due first, at most `limit`.
+/// Tickets that time moves or whose clocks have something to say at or before `now`, the longest due first, at
+/// most `limit`.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn list_due_timers(db: &mut Db, now: At, limit: i64) -> Result<Vec<TicketId>, StoreError> {
+pub fn list_due(db: &mut Db, now: At, limit: i64) -> Result<Vec<TicketId>, StoreError> {
     let ids: Vec<i64> = on!(db, |c| ticket::table
-        .filter(ticket::timer_at.le(now.micros()))
-        .order((ticket::timer_at, ticket::id))
+        .filter(ticket::next_alarm_at.le(now.micros()))
+        .order((ticket::next_alarm_at, ticket::id))
         .limit(limit)
         .select(ticket::id)
         .load(c))?;
     Ok(ids.into_iter().map(TicketId).collect())
 }
 
-/// Adds supporting units and replies to rows, keeping the rows' order.
+/// Adds supporting units, replies, clocks and extensions to rows, keeping the rows' order.
 pub(super) fn complete(db: &mut Db, rows: &[TicketRow]) -> Result<Vec<Ticket>, StoreError> {
     let mut tickets = Vec::with_capacity(rows.len());
     for chunk in rows.chunks(IDS_PER_QUERY) {
@@ -245,10 +252,13 @@ pub(super) fn complete(db: &mut Db, rows: &[TicketRow]) -> Result<Vec<Ticket>, S
         for row in replies {
             replies_of.entry(row.ticket_id).or_default().push(row.into_reply()?);
         }
+        let (mut clocks_of, mut extensions_of) = clocks::of_tickets(db, &ids)?;
         for row in chunk.iter().cloned() {
             let units = supporting.iter().filter(|it| it.0 == row.id).map(|it| SetupId(it.1)).collect();
             let replies = replies_of.remove(&row.id).unwrap_or_default();
-            tickets.push(row.into_ticket(units, replies)?);
+            let clocks = clocks_of.remove(&row.id).unwrap_or_default();
+            let extensions = extensions_of.remove(&row.id).unwrap_or_default();
+            tickets.push(row.into_ticket(units, replies, clocks, extensions)?);
         }
     }
     Ok(tickets)

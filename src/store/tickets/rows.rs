@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use crate::domain::sla::{Clock, Extension, RulesDigest};
 use crate::domain::ticket::{Rating, Reply, Ticket};
 use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
 use crate::store::db::StoreError;
@@ -57,6 +58,8 @@ pub(in crate::store) struct TicketRow {
     closed_at: Option<i64>,
     timer_at: Option<i64>,
     due_at: Option<i64>,
+    next_alarm_at: Option<i64>,
+    rules: Option<String>,
     updated_at: i64,
 }
 
@@ -133,6 +136,8 @@ impl TicketRow {
             closed_at: it.closed_at.map(At::micros),
             timer_at: it.timer_at.map(At::micros),
             due_at: it.due_at.map(At::micros),
+            next_alarm_at: it.next_alarm_at.map(At::micros),
+            rules: it.rules.map(RulesDigest::as_hex),
             updated_at: it.updated_at.micros(),
         }
     }
@@ -141,6 +146,8 @@ impl TicketRow {
         self,
         supporting: Vec<SetupId>,
         replies: Vec<Reply>,
+        clocks: Vec<Clock>,
+        extensions: Vec<Extension>,
     ) -> Result<Ticket, StoreError> {
         use crate::domain::ticket::{Channel, Kind, Outcome, Priority, Source, Status, WaitingFor};
         let rating = match (self.rating_solved, self.rating_cycle) {
@@ -209,8 +216,15 @@ impl TicketRow {
             closed_at: self.closed_at.map(At::from_micros),
             timer_at: self.timer_at.map(At::from_micros),
             due_at: self.due_at.map(At::from_micros),
+            next_alarm_at: self.next_alarm_at.map(At::from_micros),
+            rules: match &self.rules {
+                Some(it) => Some(word!(RulesDigest::parse, it, "rules")),
+                None => None,
+            },
             updated_at: At::from_micros(self.updated_at),
             replies,
+            clocks,
+            extensions,
         })
     }
 }

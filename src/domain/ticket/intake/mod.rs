@@ -2,15 +2,17 @@
 
 mod reading;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::event::{Facts, Received, TicketEvent};
 use super::{Change, Channel, Doing, Kind, Priority, Source, Ticket, position, text};
 use crate::domain::category::suspects_danger;
-use crate::domain::event::Stamp;
 use crate::domain::people::Actor;
 use crate::domain::refusal::{Faults, Refusal};
+use crate::domain::sla::{self, ClockEffect, Rules};
 use crate::domain::value::{At, NodeId, SetupId, TicketId};
 
 use self::reading::{check_length, derived_subject, parse_on_behalf_of, parse_received_at, parse_source};
@@ -139,6 +141,8 @@ pub struct LookedUp {
     /// The unit of the staff member who received it, who stays answerable.
     pub answerable_unit: Option<SetupId>,
     pub mailbox: Option<SetupId>,
+    /// An imported matter that is still to be dealt with in time.
+    pub is_live: bool,
     /// The node above the community; where tickets about staff go.
     pub parent: Option<NodeId>,
 }
@@ -232,6 +236,8 @@ impl Ticket {
             mailbox: looked_up.mailbox,
             answerable_unit: looked_up.answerable_unit,
             received_at: parsed.received_at,
+            // An imported letter's time is over, unless it is said to be live (PRODUCT §5).
+            runs_clocks: parsed.source != Source::Import || looked_up.is_live,
             facts: Facts {
                 kind: parsed.kind,
                 category: looked_up.category,
@@ -253,13 +259,27 @@ impl Change {
     /// The change that begins a ticket.
     fn begin(event: TicketEvent, id: TicketId, texts: Vec<(String, String)>, doing: &Doing) -> Self {
         let ticket = event.begin(id, doing.now).expect("a ticket begins with the event `received`");
-        Self {
-            ticket,
-            version_before: None,
-            entries: vec![super::Entry { event, texts }],
-            at: doing.now,
-            stamp: Stamp::of(doing.actor, doing.from),
+        let mut change = Self { version_before: None, ..Self::of(ticket, doing) };
+        let (effects, picked) = sla::effects(&change.ticket, &event, change.at, change.works());
+        change.begin_clocks(event, effects, picked, texts);
+        change
+    }
+
+    /// The first event's effects; what is late already when a backdated ticket comes in is said at once.
+    fn begin_clocks(
+        &mut self,
+        event: TicketEvent,
+        effects: Vec<ClockEffect>,
+        picked: Option<Rules>,
+        texts: Vec<(String, String)>,
+    ) {
+        if let Some(picked) = picked.map(Arc::new) {
+            self.rules_picked.push(Arc::clone(&picked));
+            self.kept = Some(picked);
         }
+        self.ticket.apply_effects(&effects, self.at);
+        self.entries.push(super::Entry { event, effects, texts });
+        self.say_what_is_due();
     }
 }
 

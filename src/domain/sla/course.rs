@@ -1,0 +1,467 @@
+//! What each event does to the clocks: the table of PRODUCT §5, in one place.
+
+use chrono_tz::Tz;
+
+use super::{Clock, ClockDetails, ClockEffect, ClockState, Matter, Rulebook, Rules, Stage, Target};
+use crate::domain::ticket::event::{Facts, FailedBy, Received, TicketEvent};
+use crate::domain::ticket::{Channel, Priority, Reach, Source, Status, Ticket};
+use crate::domain::value::At;
+
+/// After tries on so many different days the contact counts as made (PRODUCT §5).
+const TRIES_ON_DIFFERENT_DAYS: usize = 3;
+
+/// What the clocks are counted by.
+#[derive(Debug, Clone, Copy)]
+pub struct Works<'a> {
+    /// What holds now, for what is picked now.
+    pub rulebook: &'a Rulebook,
+    /// What was picked for this ticket before.
+    pub kept: Option<&'a Rules>,
+    /// The community's time zone, for days of tries.
+    pub zone: Tz,
+}
+
+/// The effects of one event, as they are put together.
+struct Course<'a> {
+    ticket: &'a Ticket,
+    at: At,
+    zone: Tz,
+    rules: Rules,
+    effects: Vec<ClockEffect>,
+}
+
+/// What `event`, recorded at `at`, does to the clocks of `ticket`, which is as it was before; and the rules that
+/// were picked for it, where they are not those kept.
+pub fn effects(
+    ticket: &Ticket,
+    event: &TicketEvent,
+    at: At,
+    works: Works,
+) -> (Vec<ClockEffect>, Option<Rules>) {
+    let picked = matter_picked(ticket, event).map(|it| works.rulebook.rules(&it));
+    let rules = match (&picked, works.kept) {
+        (Some(picked), _) => picked.clone(),
+        (None, Some(kept)) => kept.clone(),
+        (None, None) => works.rulebook.rules(&Matter::of(ticket)),
+    };
+    let mut course = Course { ticket, at, zone: works.zone, rules, effects: Vec::new() };
+    course.take(event);
+    let names_rules = course.effects.iter().any(|it| {
+        matches!(it, ClockEffect::Started { .. } | ClockEffect::Ruled { .. } | ClockEffect::Retimed { .. })
+    });
+    let rules =
+        (names_rules && works.kept.is_none_or(|it| it.digest != course.rules.digest)).then_some(course.rules);
+    (course.effects, rules)
+}
+
+/// What starts on a merged ticket when its main one is resolved at `at`.
+pub fn main_resolved(ticket: &Ticket, at: At, works: Works) -> (Vec<ClockEffect>, Option<Rules>) {
+    let rules = works.kept.cloned().unwrap_or_else(|| works.rulebook.rules(&Matter::of(ticket)));
+    let mut course = Course { ticket, at, zone: works.zone, rules, effects: Vec::new() };
+    if ticket.clock_now(Stage::Reply).is_none_or(|it| !it.is_unmet()) {
+        course.start(Stage::Reply, at);
+    }
+    let rules = works.kept.is_none_or(|it| it.digest != course.rules.digest).then_some(course.rules);
+    (course.effects, rules)
+}
+
+/// What ends on a merged ticket when its main one is sent back.
+pub fn main_reopened(ticket: &Ticket) -> Vec<ClockEffect> {
+    let is_open = ticket.clock_now(Stage::Reply).is_some_and(Clock::is_open);
+    is_open.then_some(ClockEffect::Voided { stage: Stage::Reply }).into_iter().collect()
+}
+
+/// The matter by which this event picks rules anew; None where those kept go on.
+fn matter_picked(ticket: &Ticket, event: &TicketEvent) -> Option<Matter> {
+    let facts_matter = |facts: &Facts, priority: Option<Priority>| {
+        let assumed = if facts.suspected_emergency { Priority::Emergency } else { Priority::Normal };
+        Matter { kind: facts.kind, priority: priority.unwrap_or(assumed), category: facts.category }
+    };
+    if let TicketEvent::Received(received) = event {
+        Some(facts_matter(&received.facts, None))
+    } else if let TicketEvent::Accepted { category, priority, .. } = event {
+        Some(Matter { kind: ticket.kind, priority: *priority, category: Some(*category) })
+    } else if let TicketEvent::Amended { facts, .. } = event {
+        // Before acceptance the priority that was kept from an earlier round does not count.
+        let now = |it: &Facts| facts_matter(it, it.priority.filter(|_| ticket.accepted_at.is_some()));
+        let (before, after) = (now(&ticket.facts()), now(facts));
+        (before != after).then_some(after)
+    } else if let TicketEvent::Reopened { to: Status::Received, .. } = event {
+        Some(facts_matter(&ticket.facts(), None))
+    } else {
+        None
+    }
+}
+
+impl Course<'_> {
+    fn take(&mut self, event: &TicketEvent) {
+        match event {
+            TicketEvent::Received(received) => self.received(received),
+            TicketEvent::Amended { facts, .. } => self.amended(facts),
+            TicketEvent::Accepted { priority, .. } => self.accepted(*priority),
+            TicketEvent::Declined {} => {
+                self.meet(Stage::Accept);
+                self.void_open();
+                self.start(Stage::Reply, self.at);
+            }
+            TicketEvent::Assigned { .. } => self.assigned(),
+            TicketEvent::Returned { .. } => self.void(Stage::Acknowledge),
+            TicketEvent::Acknowledged { .. } => self.meet(Stage::Acknowledge),
+            TicketEvent::Contacted { outcome: Reach::Reached, .. } => self.meet(Stage::Contact),
+            TicketEvent::Contacted { outcome: Reach::NotReached, .. }
+            | TicketEvent::ReplyFailed { cause: FailedBy::NotReached, .. } => self.tried(),
+            TicketEvent::Waiting { .. } => self.paused(),
+            TicketEvent::Resumed {} => self.resumed(),
+            TicketEvent::Resolved { .. } => {
+                self.meet(Stage::Resolve);
+                self.start(Stage::Reply, self.at);
+            }
+            TicketEvent::SentBack {} => {
+                self.void(Stage::Reply);
+                self.run_on(Stage::Resolve);
+            }
+            TicketEvent::ReplyWritten { .. } if self.ticket.status == Status::Merged => {
+                if self.ticket.clock_now(Stage::Reply).is_none_or(|it| !it.is_unmet()) {
+                    self.start(Stage::Reply, self.at);
+                }
+            }
+            TicketEvent::Replied { reply, .. } => self.replied(*reply),
+            TicketEvent::Reopened { to, cycle } => self.reopened(*to, *cycle),
+            TicketEvent::Split { to, cycle, .. } if *cycle > self.ticket.cycle => {
+                self.reopened(*to, *cycle);
+            }
+            TicketEvent::Split { to, .. } => self.split(*to),
+            TicketEvent::Merged { .. } | TicketEvent::Withdrawn {} | TicketEvent::Closed { .. } => {
+                self.void_open();
+            }
+            TicketEvent::ExtensionGranted { due_at, .. } => self.extended(*due_at),
+            TicketEvent::ClockWarned { stage, percent, .. } => {
+                self.said(*stage, super::AlarmKind::Warning { percent: *percent });
+            }
+            TicketEvent::ClockBreached { stage, .. } => self.said(*stage, super::AlarmKind::Breach),
+            TicketEvent::ClockEscalated { stage, level, .. } => {
+                self.said(*stage, super::AlarmKind::Escalation(*level));
+            }
+            TicketEvent::ReplyWritten { .. }
+            | TicketEvent::ReplyApproved { .. }
+            | TicketEvent::ReplySent { .. }
+            | TicketEvent::ReplyFailed { .. }
+            | TicketEvent::Rated { .. }
+            | TicketEvent::Noted {}
+            | TicketEvent::Supplemented {}
+            | TicketEvent::Escalated { .. }
+            | TicketEvent::Urged {}
+            | TicketEvent::Published {}
+            | TicketEvent::Unpublished {}
+            | TicketEvent::ContactViewed {}
+            | TicketEvent::ReceiptReissued { .. }
+            | TicketEvent::ExtensionRequested { .. }
+            | TicketEvent::ExtensionRefused { .. } => {}
+        }
+    }
+
+    fn received(&mut self, received: &Received) {
+        let at = received.received_at;
+        self.begin(Stage::Accept, 1, at, !received.runs_clocks);
+        if received.facts.suspected_emergency {
+            self.begin(Stage::Resolve, 1, at, !received.runs_clocks);
+        }
+    }
+
+    fn accepted(&mut self, priority: Priority) {
+        let received_at = self.begun_at();
+        self.meet(Stage::Accept);
+        self.start(Stage::Assign, self.at);
+        let runs = self.ticket.clock_now(Stage::Resolve).is_some_and(Clock::is_unmet);
+        if priority == Priority::Emergency && !runs {
+            self.start(Stage::Resolve, received_at);
+        } else if priority != Priority::Emergency && runs {
+            self.void(Stage::Resolve);
+        }
+        if self.effects.iter().all(|it| !matches!(it, ClockEffect::Started { .. })) {
+            self.effects.push(ClockEffect::Ruled { rules: self.rules.digest });
+        }
+    }
+
+    /// When this cycle came in: the receipt, or the reopening that led back to the beginning.
+    fn begun_at(&self) -> At {
+        let first = self.ticket.clocks.iter().find(|it| it.cycle == self.ticket.cycle);
+        first.map_or(self.ticket.received_at, |it| it.started_at)
+    }
+
+    fn assigned(&mut self) {
+        self.meet(Stage::Assign);
+        self.void(Stage::Acknowledge);
+        self.start(Stage::Acknowledge, self.at);
+        self.start_work(self.ticket.cycle, self.at);
+    }
+
+    /// Contact and resolve start with the first assignment of the cycle.
+    fn start_work(&mut self, cycle: u32, at: At) {
+        let of_cycle =
+            |stage: Stage| self.ticket.clocks.iter().filter(move |it| it.stage == stage && it.cycle == cycle);
+        let is_contact_there = of_cycle(Stage::Contact).next().is_some();
+        // A clock from receipt counts only for an emergency; another priority starts a new one here.
+        let is_emergency = self.ticket.priority == Some(Priority::Emergency);
+        let accepted_at = self.ticket.accepted_at.unwrap_or(at);
+        let is_resolve_there = of_cycle(Stage::Resolve)
+            .any(|it| it.state != ClockState::Void && (is_emergency || it.started_at >= accepted_at));
+        if !is_contact_there {
+            let is_out_of_reach = matches!(self.ticket.channel, Channel::None | Channel::Board);
+            self.begin(Stage::Contact, cycle, at, is_out_of_reach);
+        }
+        if !is_resolve_there {
+            self.begin(Stage::Resolve, cycle, at, false);
+        }
+    }
+
+    fn tried(&mut self) {
+        let Some(clock) = self.ticket.clock_now(Stage::Contact).filter(|it| it.is_unmet()) else { return };
+        let on = self.at.local_date(self.zone);
+        let is_new = !clock.details.tried_on.contains(&on);
+        let n_days = clock.details.tried_on.len() + usize::from(is_new);
+        if is_new {
+            self.effects.push(ClockEffect::Tried { stage: Stage::Contact, on });
+        }
+        if n_days >= TRIES_ON_DIFFERENT_DAYS {
+            self.meet(Stage::Contact);
+        }
+    }
+
+    fn paused(&mut self) {
+        for stage in self.rules.policy.pauses.clone() {
+            if self.ticket.clock_now(stage).is_some_and(|it| it.state == ClockState::Running) {
+                self.effects.push(ClockEffect::Paused { stage });
+            }
+        }
+    }
+
+    /// A pause of x minutes moves the due time by exactly x minutes, as the target counts them.
+    fn resumed(&mut self) {
+        for stage in Stage::ALL {
+            let Some(clock) = self.ticket.clock_now(*stage) else { continue };
+            let Some(paused_at) = clock.paused_at else { continue };
+            let (target, calendar) = (clock.details.target, &self.rules.calendar);
+            let mut moved = clock.clone();
+            let stood_still = target.elapsed(paused_at, self.at, calendar);
+            moved.due_at = target.after(clock.due_at, stood_still, calendar);
+            if let Some(pause) = moved.details.pauses.last_mut() {
+                pause.to = Some(self.at);
+            }
+            let alarm = moved.alarm_again(&self.rules.policy, calendar);
+            self.effects.push(ClockEffect::Resumed { stage: *stage, due_at: moved.due_at, alarm });
+        }
+    }
+
+    fn extended(&mut self, due_at: At) {
+        let Some(clock) = self.ticket.clock_now(Stage::Resolve) else { return };
+        let moved = Clock { due_at, ..clock.clone() };
+        let alarm = moved.alarm_again(&self.rules.policy, &self.rules.calendar);
+        self.effects.push(ClockEffect::Extended { stage: Stage::Resolve, due_at, alarm });
+    }
+
+    fn replied(&mut self, id: u32) {
+        let Some(reply) = self.ticket.replies.iter().find(|it| it.id == id) else { return };
+        // A late answer of an earlier cycle does not answer this one.
+        if reply.cycle != self.ticket.cycle {
+            return;
+        }
+        self.meet(Stage::Reply);
+        if !matches!(reply.channel, Channel::None | Channel::Board) {
+            self.meet(Stage::Contact);
+        }
+    }
+
+    fn reopened(&mut self, to: Status, cycle: u32) {
+        self.void_open();
+        if to == Status::Assigned {
+            self.begin(Stage::Acknowledge, cycle, self.at, false);
+            self.start_work(cycle, self.at);
+        } else {
+            self.begin(Stage::Accept, cycle, self.at, false);
+            if self.ticket.suspected_emergency {
+                self.begin(Stage::Resolve, cycle, self.at, false);
+            }
+        }
+    }
+
+    /// A merger taken back lets go on what it had stopped, as if it had not.
+    fn split(&mut self, to: Status) {
+        self.void(Stage::Reply);
+        // Only what is received or accepted can be merged.
+        let stopped = if to == Status::Received { Stage::Accept } else { Stage::Assign };
+        for stage in [stopped, Stage::Resolve] {
+            let ran = self.ticket.clock_now(stage).filter(|it| it.state == ClockState::Void);
+            let is_apt = stage != Stage::Resolve || Matter::of(self.ticket).priority == Priority::Emergency;
+            if ran.is_some() && is_apt && self.ticket.source != Source::Import {
+                self.run_on(stage);
+            }
+        }
+    }
+
+    /// Facts that decide the policy were corrected: what runs is counted anew from its start.
+    fn amended(&mut self, facts: &Facts) {
+        let is_out_of_reach = matches!(facts.channel, Channel::None | Channel::Board);
+        if is_out_of_reach && facts.channel != self.ticket.channel {
+            self.void(Stage::Contact);
+        }
+        let before = self.ticket.facts();
+        let is_accepted = self.ticket.accepted_at.is_some();
+        let is_emergency = |it: &Facts| {
+            if is_accepted { it.priority == Some(Priority::Emergency) } else { it.suspected_emergency }
+        };
+        let changes_rules = before.kind != facts.kind
+            || before.category != facts.category
+            || is_accepted && before.priority != facts.priority
+            || !is_accepted && before.suspected_emergency != facts.suspected_emergency;
+        if !changes_rules || !self.ticket.status.is_open() {
+            return;
+        }
+        let resolve = self.ticket.clock_now(Stage::Resolve).cloned();
+        let was = is_emergency(&before);
+        let is = is_emergency(facts);
+        for stage in [Stage::Accept, Stage::Assign, Stage::Acknowledge, Stage::Contact, Stage::Reply] {
+            self.retime(stage, None);
+        }
+        let begun_at = self.begun_at();
+        match (was, is) {
+            (false, true) if resolve.as_ref().is_some_and(Clock::is_open) => {
+                self.retime(Stage::Resolve, Some(begun_at));
+            }
+            (false, true) if resolve.is_none_or(|it| it.state == ClockState::Void) => {
+                self.start(Stage::Resolve, begun_at);
+            }
+            (true, false) => {
+                self.void(Stage::Resolve);
+                let cycle = self.ticket.cycle;
+                let mut given = self.ticket.clocks.iter();
+                let first = given.find(|it| it.stage == Stage::Acknowledge && it.cycle == cycle);
+                if let Some(first) = first.map(|it| it.started_at) {
+                    self.start(Stage::Resolve, first);
+                }
+            }
+            _ => self.retime(Stage::Resolve, None),
+        }
+    }
+
+    fn retime(&mut self, stage: Stage, started_at: Option<At>) {
+        let Some(clock) = self.ticket.clock_now(stage).filter(|it| it.is_open()).cloned() else { return };
+        let started_at = started_at.unwrap_or(clock.started_at);
+        let Some(target) = self.target(stage, clock.cycle, started_at) else {
+            return self.void(stage);
+        };
+        let calendar = &self.rules.calendar;
+        let due = target.due(started_at, calendar);
+        let mut again = Clock { started_at, due_at: due.at, ..clock };
+        again.details.target = target;
+        for pause in &again.details.pauses {
+            if let Some(to) = pause.to {
+                again.due_at = target.after(again.due_at, target.elapsed(pause.from, to, calendar), calendar);
+            }
+        }
+        let alarm = again.alarm_again(&self.rules.policy, calendar);
+        self.effects.push(ClockEffect::Retimed {
+            stage,
+            started_at,
+            due_at: again.due_at,
+            target,
+            provisional: due.is_provisional,
+            rules: self.rules.digest,
+            alarm,
+        });
+    }
+
+    /// The target of a stage; in rework the shorter of the ticket's own and the policy's for rework.
+    fn target(&self, stage: Stage, cycle: u32, start: At) -> Option<Target> {
+        let own = self.rules.policy.targets.of(stage)?;
+        if stage != Stage::Resolve || cycle < 2 {
+            return Some(own);
+        }
+        let rework = self.rules.policy.rework;
+        let due = |it: Target| it.due(start, &self.rules.calendar).at;
+        Some(if due(rework) < due(own) { rework } else { own })
+    }
+
+    fn start(&mut self, stage: Stage, at: At) {
+        self.begin(stage, self.ticket.cycle, at, false);
+    }
+
+    fn begin(&mut self, stage: Stage, cycle: u32, started_at: At, void: bool) {
+        let Some(target) = self.target(stage, cycle, started_at) else { return };
+        let (policy, calendar) = (&self.rules.policy, &self.rules.calendar);
+        let due = target.due(started_at, calendar);
+        let clock = Clock {
+            stage,
+            cycle,
+            nth: 1,
+            state: ClockState::Running,
+            started_at,
+            due_at: due.at,
+            paused_at: None,
+            met_at: None,
+            breached_at: None,
+            alarm: None,
+            warned: None,
+            rules: self.rules.digest,
+            details: ClockDetails {
+                target,
+                provisional: due.is_provisional,
+                pauses: Vec::new(),
+                tried_on: Vec::new(),
+                due_before: Vec::new(),
+            },
+        };
+        let alarm = if void { None } else { clock.alarm_after(None, policy, calendar) };
+        self.effects.push(ClockEffect::Started {
+            stage,
+            cycle,
+            started_at,
+            due_at: due.at,
+            target,
+            provisional: due.is_provisional,
+            rules: self.rules.digest,
+            alarm,
+            void,
+        });
+    }
+
+    /// The clock goes on; what it said already it does not say again.
+    fn run_on(&mut self, stage: Stage) {
+        let Some(clock) = self.ticket.clock_now(stage) else { return };
+        let last = clock.warned.map(|percent| super::AlarmKind::Warning { percent });
+        let alarm = clock
+            .breached_at
+            .is_none()
+            .then(|| clock.alarm_after(last, &self.rules.policy, &self.rules.calendar))
+            .flatten();
+        self.effects.push(ClockEffect::RanOn { stage, alarm });
+    }
+
+    fn said(&mut self, stage: Stage, kind: super::AlarmKind) {
+        let Some(clock) = self.ticket.clock(stage) else { return };
+        let alarm = clock.alarm_after(Some(kind), &self.rules.policy, &self.rules.calendar);
+        self.effects.push(ClockEffect::Alarmed { stage, alarm });
+    }
+
+    fn meet(&mut self, stage: Stage) {
+        if self.ticket.clock_now(stage).is_some_and(Clock::is_unmet) {
+            self.effects.push(ClockEffect::Met { stage });
+        }
+    }
+
+    fn void(&mut self, stage: Stage) {
+        if self.ticket.clock_now(stage).is_some_and(Clock::is_unmet) {
+            self.effects.push(ClockEffect::Voided { stage });
+        }
+    }
+
+    /// Voids every clock that still runs, but not what this event has just met.
+    fn void_open(&mut self) {
+        for stage in Stage::ALL {
+            let is_met = self.effects.contains(&ClockEffect::Met { stage: *stage });
+            if !is_met {
+                self.void(*stage);
+            }
+        }
+    }
+}
