@@ -13,6 +13,7 @@ pub mod people;
 pub mod queue;
 pub mod receipts;
 pub mod schema;
+pub mod search;
 pub mod setup;
 pub mod tickets;
 
