@@ -17,4 +17,4 @@ pub mod search;
 pub mod setup;
 pub mod tickets;
 
-pub use db::{Db, Store, StoreError, StoreFault, StoreGauges, StoreSettings};
+pub use db::{Db, Soundness, Store, StoreError, StoreFault, StoreGauges, StoreSettings};

@@ -49,6 +49,11 @@ impl LiteDoor {
         Ok(Self { path })
     }
 
+    /// Where it is noted that the file is being served.
+    pub(super) fn mark(&self) -> PathBuf {
+        beside(&self.path, "-serving")
+    }
+
     /// Opens the existing file; never makes an empty one in its place.
     pub(super) fn connect(&self, purpose: Purpose) -> Result<SqliteConnection, StoreError> {
         // It was migrated when the store was opened: an empty file is not the one that was there.
@@ -153,8 +158,12 @@ fn is_empty(path: &Path) -> bool {
 
 /// The write-ahead log, which SQLite keeps beside the file that a link leads to.
 fn log_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
-    name.push("-wal");
+    name.push(ending);
     name.into()
 }
 
