@@ -35,7 +35,7 @@ struct Counted {
 }
 
 impl LiteDoor {
-    /// The door to the file named by `sqlite://path`, which is made if it is missing.
+    /// The door to the file named by `sqlite://path`, which is made if it is missing, but not on a network file system.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
         let path = url.strip_prefix("sqlite://").unwrap_or(url);
         if path.is_empty() {
@@ -45,6 +45,7 @@ impl LiteDoor {
         }
         let path = PathBuf::from(path);
         refuse_old_library()?;
+        super::place::refuse_network(&path)?;
         create_private(&path)?;
         Ok(Self { path })
     }

@@ -9,6 +9,7 @@ mod lanes;
 mod link;
 mod lite;
 mod pg;
+mod place;
 mod soundness;
 mod task;
 
