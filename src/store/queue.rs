@@ -1,6 +1,7 @@
 //! The queue and the search: pages of tickets in the newest-first order, for one person's nodes and units.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 
@@ -20,6 +21,22 @@ const HITS_PER_STEP: i64 = 64;
 const HITS_PER_STEP_MAX: i64 = 16_384;
 /// A search that finds nothing the filters let through ends after this many hits.
 const HITS_MAX: i64 = 200_000;
+
+/// A page that takes longer is given up: whoever waits has gone, and others wait for the connection. SQLite has
+/// no limit of its own, and the server's holds for one statement only.
+const PAGE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long something may go on.
+struct Until {
+    began: Instant,
+    within: Duration,
+}
+
+impl Until {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.began.elapsed() >= self.within { Err(StoreError::Busy) } else { Ok(()) }
+    }
+}
 
 /// Whose tickets may be seen: the same rules as `Ticket::is_seen_by`, as sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -193,18 +210,39 @@ macro_rules! scoped {
 /// One page of the tickets in `scope` that `filter` lets through.
 ///
 /// # Errors
-/// Only those of the database.
+/// `Busy` when it took too long; else only those of the database.
 pub fn list(db: &mut Db, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec<Ticket>, StoreError> {
+    list_within(db, scope, filter, page, PAGE_WITHIN)
+}
+
+/// As [`list`], with a limit on time of the caller's own; it is looked at between statements.
+///
+/// # Errors
+/// `Busy` when time is up before the page is full; else only those of the database.
+pub fn list_within(
+    db: &mut Db,
+    scope: &Scope,
+    filter: &Filter,
+    page: Page,
+    within: Duration,
+) -> Result<Vec<Ticket>, StoreError> {
+    let until = Until { began: Instant::now(), within };
     let rows = match &filter.words {
-        Some(words) => find_words(db, scope, filter, words, page)?,
-        None => browse(db, scope, filter, page)?,
+        Some(words) => find_words(db, scope, filter, (words, page), &until)?,
+        None => browse(db, scope, filter, page, &until)?,
     };
     complete(db, &rows)
 }
 
 /// Reads each branch by its own index and merges: nobody else's rows are touched, and the time does not
 /// grow with them.
-fn browse(db: &mut Db, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec<TicketRow>, StoreError> {
+fn browse(
+    db: &mut Db,
+    scope: &Scope,
+    filter: &Filter,
+    page: Page,
+    until: &Until,
+) -> Result<Vec<TicketRow>, StoreError> {
     let mut branches: Vec<Branch> = Vec::new();
     for node in &scope.nodes {
         if filter.nodes.as_ref().is_none_or(|it| it.contains(node)) {
@@ -233,6 +271,7 @@ fn browse(db: &mut Db, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec
 
     let mut merged: BTreeMap<i64, TicketRow> = BTreeMap::new();
     for branch in branches {
+        until.check()?;
         let rows: Vec<TicketRow> = match db {
             Db::Lite(c) => {
                 let query: Boxed<diesel::sqlite::Sqlite> = ticket::table.into_boxed();
@@ -258,8 +297,8 @@ fn find_words(
     db: &mut Db,
     scope: &Scope,
     filter: &Filter,
-    words: &Query,
-    page: Page,
+    (words, page): (&Query, Page),
+    until: &Until,
 ) -> Result<Vec<TicketRow>, StoreError> {
     let nodes = owners_in(db, scope)?;
     if nodes.is_empty() {
@@ -272,6 +311,7 @@ fn find_words(
         && n_seen < HITS_MAX
         && i64::try_from(rows.len()).unwrap_or(i64::MAX) < page.limit
     {
+        until.check()?;
         let hits = search::hits(db, words, &nodes, start, page.is_newest_first, step)?;
         n_seen += i64::try_from(hits.positions.len()).unwrap_or(step);
         let rest =

@@ -1,5 +1,10 @@
 //! The queue and the search: order, pages, filters, Chinese words, and nobody else's rows.
 
+use std::time::Duration;
+
+use red_mailbox::domain::search::Query;
+use red_mailbox::store::StoreError;
+use red_mailbox::store::queue::{self, Filter, Page, Scope};
 use serde_json::json;
 
 use crate::builders::{World, submission};
@@ -118,6 +123,23 @@ both_worlds! {
             assert!(matches!(answer.status, 400 | 422), "{wrong}: {}", answer.status);
         }
         world.app.get("/api/v1/tickets?colour=red").bearer(&world.token("triager")).send().expect(400);
+    }
+
+    fn a_list_that_takes_too_long_is_given_up(world) {
+        world.submit(json!({"subject": "水管漏水"}));
+        for words in [None, Query::parse("漏水")] {
+            let list = |within: Duration| {
+                let (filter, page) = (Filter { words: words.clone(), ..Filter::default() },
+                    Page { after: None, is_newest_first: true, limit: 10 });
+                let scope = Scope { nodes: (1..9).collect(), ..Scope::default() };
+                world.app.app.store.read_blocking(move |db| {
+                    queue::list_within(db, &scope, &filter, page, within).map(|it| it.len())
+                })
+            };
+
+            assert_eq!(list(Duration::from_mins(1)), Ok(1));
+            assert_eq!(list(Duration::ZERO), Err(StoreError::Busy));
+        }
     }
 
     fn an_amended_subject_is_found_by_its_new_words_only(world) {
