@@ -26,6 +26,9 @@ pub(super) async fn serve(app: App, announce: impl FnOnce(SocketAddr) -> Outcome
         Ends::new().map_err(|cause| Failure::Failed(format!("could not watch signals: {cause}")))?;
     let server = Server::bind(&app).map_err(Failure::Failed)?;
     let address = server.address();
+    if let Err(error) = app.store.begin_serving() {
+        tracing::warn!("an unclean stop will not be noticed: {error}");
+    }
     let handle = server.handle();
     let (stop, stopped) = watch::channel(false);
     let worker = actix_web::rt::spawn(worker::run(app.clone(), stopped));

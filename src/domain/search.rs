@@ -21,6 +21,12 @@ pub const QUERY_CHARS_MAX: usize = 100;
 /// PostgreSQL keeps this many positions of one lexeme.
 const LEXEME_POSITIONS_MAX: usize = 256;
 
+/// Tickets received in the same 2^19 seconds, about six days, are one block: `position >> BLOCK_BITS`.
+///
+/// PostgreSQL's index gives every hit, in no order; asked block by block it gives the newest first. Shorter blocks
+/// make a rare word dearer, by one look-up each, longer ones a common one.
+pub const BLOCK_BITS: u32 = 30 + 19;
+
 /// Begins a character written by its number. Of private use, so no run contains it; `FTS5`'s
 /// `unicode61` takes it for part of a word.
 const NUMBERED: char = '\u{E000}';
@@ -119,8 +125,9 @@ pub fn document_tokens(node: i64, texts: &[&str]) -> Vec<String> {
 
 /// The same words as a `tsvector` of PostgreSQL, to be cast: each once, with its positions.
 ///
-/// A word keeps its first 256 positions, as PostgreSQL would.
-pub fn document_tsvector(node: i64, texts: &[&str]) -> String {
+/// A word keeps its first 256 positions, as PostgreSQL would. One more, `node@block`, tells when the ticket at
+/// `position` was received.
+pub fn document_tsvector(node: i64, position: i64, texts: &[&str]) -> String {
     let mut positions: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (token, position) in tokens_of(texts).into_iter().zip(1..) {
         let of_token = positions.entry(token).or_default();
@@ -132,7 +139,8 @@ pub fn document_tsvector(node: i64, texts: &[&str]) -> String {
         let positions: Vec<String> = positions.iter().map(ToString::to_string).collect();
         format!("'{node}x{token}':{}", positions.join(","))
     });
-    lexemes.collect::<Vec<_>>().join(" ")
+    let mark = format!("'{node}@{}'", position >> BLOCK_BITS);
+    std::iter::once(mark).chain(lexemes).collect::<Vec<_>>().join(" ")
 }
 
 /// A text as it is compared: compatibility forms (full-width, ligatures) made plain, in lower case,
@@ -262,14 +270,15 @@ mod tests {
         assert_eq!(query.tsquery(&[5, 17]), "(('5x路灯')) | (('17x路灯'))");
         assert_eq!((query.fts5(&[]), query.tsquery(&[])), ("\"\"".to_owned(), String::new()));
         assert_eq!(document_tokens(5, &["路灯", "亮"]), ["5x路灯", "5x灯", "5x亮"]);
-        assert_eq!(document_tsvector(5, &["路灯", "路灯"]), "'5x灯':2,4 '5x路灯':1,3");
+        let position = (3 << BLOCK_BITS) + 17;
+        assert_eq!(document_tsvector(5, position, &["路灯", "路灯"]), "'5@3' '5x灯':2,4 '5x路灯':1,3");
     }
 
     #[test]
     fn postgresql_s_limits_are_kept() {
         let long: String = "哈".repeat(20_000);
 
-        let vector = document_tsvector(5, &[&long]);
+        let vector = document_tsvector(5, 0, &[&long]);
 
         assert_eq!(vector.matches(',').count(), LEXEME_POSITIONS_MAX - 1);
         assert_eq!(document_tokens(5, &[&long, "路灯"]).len(), TEXT_CHARS_MAX);

@@ -10,7 +10,7 @@ use crate::domain::sla::{Matter, Rulebook, Rules};
 use crate::domain::ticket::{Change, Doing, Place, Ticket, text};
 use crate::domain::value::{At, NodeId};
 use crate::domain::{chain, ticket::intake::Contact};
-use crate::store::{Db, outbox, queue, setup, tickets};
+use crate::store::{Db, outbox, search, setup, tickets};
 
 /// A ticket's surroundings, read in the transaction that decides.
 #[derive(Debug, Clone)]
@@ -133,5 +133,5 @@ fn index_words(db: &mut Db, change: &Change) -> Result<(), Error> {
         .filter_map(|name| texts.iter().rev().find(|(it, _)| it == name))
         .map(|(_, body)| body.as_str())
         .collect();
-    Ok(queue::index_words(db, ticket, &latest, change.is_new())?)
+    Ok(search::index_words(db, ticket, &latest, change.is_new())?)
 }

@@ -10,7 +10,7 @@ use super::start::StartError;
 use crate::config::Settings;
 use crate::domain::calendar::WorkingCalendar;
 use crate::domain::value::At;
-use crate::store::migrate;
+use crate::store::{Soundness, migrate};
 
 /// A write that takes longer than this is as good as none to whoever waits.
 const PING_WITHIN: Duration = Duration::from_secs(3);
@@ -32,7 +32,8 @@ impl Check {
     }
 }
 
-/// What must be right for requests to be served: the database takes a write, the disk has room.
+/// What must be right for requests to be served: the database takes a write, the disk has room, the
+/// file is not known to be damaged.
 pub async fn checks(app: &App) -> Vec<Check> {
     let ping = match tokio::time::timeout(PING_WITHIN, app.store.ping()).await {
         Ok(Ok(())) => Ok("takes writes".to_owned()),
@@ -42,7 +43,20 @@ pub async fn checks(app: &App) -> Vec<Check> {
         }
         Err(_late) => Err("takes no writes in time".to_owned()),
     };
-    vec![Check::of("database", ping), Check::of("disk", room(&app.settings))]
+    let mut checks = vec![Check::of("database", ping), Check::of("disk", room(&app.settings))];
+    checks.extend(soundness(&app.store.soundness()));
+    checks
+}
+
+/// What the check after an unclean stop has found; the words of a damage are in the log.
+fn soundness(found: &Soundness) -> Option<Check> {
+    let found = match found {
+        Soundness::Unquestioned => return None,
+        Soundness::BeingChecked => Ok("being checked after an unclean stop"),
+        Soundness::Sound => Ok("sound after an unclean stop"),
+        Soundness::Damaged(_) => Err("damaged, see the log"),
+    };
+    Some(Check::of("file", found.map(str::to_owned).map_err(str::to_owned)))
 }
 
 /// Free space where the data folder is, against the floor of the settings.

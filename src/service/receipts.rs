@@ -8,10 +8,9 @@ use crate::domain::number::{Number, parse_receipt_code, receipt_code};
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::Ticket;
 use crate::domain::value::At;
-use crate::store::db::StoreError;
 use crate::store::people::attempts;
 use crate::store::tickets::By;
-use crate::store::{Db, receipts, tickets};
+use crate::store::{Db, StoreError, StoreFault, receipts, tickets};
 
 /// Failed guesses an hour from one address (TRUST R10).
 const GUESSES_PER_ADDRESS_MAX: i64 = 30;
@@ -28,55 +27,78 @@ pub fn code_of(app: &App, ticket: &Ticket) -> String {
     receipt_code(&app.keys.receipt, &ticket.number, ticket.receipt_issue)
 }
 
+/// How a guess ended that is not counted: what was counted for it is taken back with the job's savepoint.
+enum Uncounted {
+    Opened(Box<Ticket>),
+    Failed(Error),
+}
+
+impl From<StoreError> for Uncounted {
+    fn from(fault: StoreError) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+impl StoreFault for Uncounted {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Opened(_) => None,
+            Self::Failed(error) => error.store_error(),
+        }
+    }
+}
+
 /// The ticket that `number` and `code` open, for somebody at `address`.
 ///
 /// A wrong code and an unknown number give the same answer after the same work. A right code from an
-/// address that has not failed passes always, however many others guess.
+/// address that has not failed passes always, however many others guess. Every guess is counted before it is
+/// judged, in one transaction, so that guesses at once get no more answers than guesses in turn.
 ///
 /// # Errors
 /// `NotFound`, or `TooMany` once an address or a ticket has had too many failed guesses.
 pub async fn open(app: &App, number: &Number, code: &str, address: &str) -> Result<Ticket, Error> {
     let (number, address, now) = (number.to_string(), address.to_owned(), app.clock.now());
     let given = parse_receipt_code(code).unwrap_or_default();
-    let checked = {
-        let (app_key, number, address) = (app.keys.receipt, number.clone(), address.clone());
-        app.store
-            .read(move |db: &mut Db| -> Result<_, Error> {
-                let found = tickets::find(db, By::Number(&number))?;
-                let issue = found.as_ref().map_or(1, |it| it.receipt_issue);
-                let right = receipt_code(&app_key, &number, issue);
-                let fits = bool::from(right.as_bytes().ct_eq(given.as_bytes()));
-                let by_address = receipts::failed_guesses(db, BY_ADDRESS, &address, now)?;
-                let by_ticket = receipts::failed_guesses(db, BY_TICKET, &number, now)?;
-                Ok((found.filter(|_| fits), by_address, by_ticket))
-            })
-            .await?
+    let key = app.keys.receipt;
+    let judged = app.store.write(move |db: &mut Db| judge(db, &key, &number, &given, &address, now)).await;
+    match judged {
+        Ok(refusal) => Err(refusal.into()),
+        Err(Uncounted::Opened(ticket)) => Ok(*ticket),
+        Err(Uncounted::Failed(error)) => Err(error),
+    }
+}
+
+/// Counts a guess and judges it: `Ok` is the refusal of a wrong code, whose count stays.
+fn judge(
+    db: &mut Db,
+    key: &[u8; 32],
+    number: &str,
+    given: &str,
+    address: &str,
+    now: At,
+) -> Result<Refusal, Uncounted> {
+    let found = tickets::find(db, By::Number(number))?;
+    let issue = found.as_ref().map_or(1, |it| it.receipt_issue);
+    let fits = bool::from(receipt_code(key, number, issue).as_bytes().ct_eq(given.as_bytes()));
+    let opened = found.filter(|_| fits);
+    let (n_by_address, address_until) = receipts::count_guess(db, BY_ADDRESS, address, now)?;
+    let has_failed = n_by_address > 1;
+    if !has_failed && let Some(ticket) = opened {
+        return Err(Uncounted::Opened(Box::new(ticket)));
+    }
+    let (n_by_ticket, ticket_until) = receipts::count_guess(db, BY_TICKET, number, now)?;
+    let limited_until = if n_by_address > GUESSES_PER_ADDRESS_MAX {
+        Some(address_until)
+    } else {
+        (has_failed && n_by_ticket > GUESSES_PER_TICKET_MAX).then_some(ticket_until)
     };
-    let (opened, (n_by_address, address_until), (n_by_ticket, ticket_until)) = checked;
-    let is_limited = n_by_address >= GUESSES_PER_ADDRESS_MAX
-        || (n_by_address > 0 && n_by_ticket >= GUESSES_PER_TICKET_MAX);
-    match opened {
-        Some(ticket) if !is_limited => Ok(ticket),
-        _ if is_limited => {
-            let until = if n_by_address >= GUESSES_PER_ADDRESS_MAX { address_until } else { ticket_until };
+    match (limited_until, opened) {
+        (Some(until), _) => {
             let retry_after_s = u64::try_from((until - now).num_seconds()).unwrap_or(0).max(1);
-            Err(Refusal::TooMany { retry_after_s }.into())
+            Err(Uncounted::Failed(Refusal::TooMany { retry_after_s }.into()))
         }
-        _ => {
-            // Counted before it is answered, so that guesses at once get no more answers than the limit.
-            let refused = Refusal::NotFound(number.clone());
-            let n_by_address = app
-                .store
-                .write(move |db: &mut Db| -> Result<i64, Error> {
-                    receipts::count_guess(db, BY_TICKET, &number, now)?;
-                    Ok(receipts::count_guess(db, BY_ADDRESS, &address, now)?)
-                })
-                .await?;
-            if n_by_address > GUESSES_PER_ADDRESS_MAX {
-                return Err(Refusal::TooMany { retry_after_s: 3600 }.into());
-            }
-            Err(refused.into())
-        }
+        (None, Some(ticket)) => Err(Uncounted::Opened(Box::new(ticket))),
+        (None, None) => Ok(Refusal::NotFound(number.to_owned())),
     }
 }
 

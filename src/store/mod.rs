@@ -13,7 +13,8 @@ pub mod people;
 pub mod queue;
 pub mod receipts;
 pub mod schema;
+pub mod search;
 pub mod setup;
 pub mod tickets;
 
-pub use db::{Db, Store, StoreError, StoreFault, StoreGauges, StoreSettings};
+pub use db::{Db, Soundness, Store, StoreError, StoreFault, StoreGauges, StoreSettings};

@@ -1,12 +1,13 @@
 //! The queue and the search: pages of tickets in the newest-first order, for one person's nodes and units.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 
 use super::db::{Db, StoreError, on};
 use super::schema::{phone_index, ticket, ticket_supporting};
+use super::search::{self, Start};
 use super::tickets::{TicketRow, complete};
 use crate::domain::search::Query;
 use crate::domain::ticket::{Priority, Source, Status, Ticket};
@@ -15,9 +16,27 @@ use crate::domain::value::{AccountId, At, SetupId, TicketId};
 /// With more nodes than this, one scan in order is cheaper than a query for each.
 const BRANCHES_MAX: usize = 64;
 /// How many hits of the word index are looked at in one step, at first.
-const HITS_PER_STEP: i64 = 256;
+const HITS_PER_STEP: i64 = 64;
+/// How many at most: each is one value of a statement.
+const HITS_PER_STEP_MAX: i64 = 16_384;
 /// A search that finds nothing the filters let through ends after this many hits.
 const HITS_MAX: i64 = 200_000;
+
+/// A page that takes longer is given up: whoever waits has gone, and others wait for the connection. SQLite has
+/// no limit of its own, and the server's holds for one statement only.
+const PAGE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long something may go on.
+struct Until {
+    began: Instant,
+    within: Duration,
+}
+
+impl Until {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.began.elapsed() >= self.within { Err(StoreError::Busy) } else { Ok(()) }
+    }
+}
 
 /// Whose tickets may be seen: the same rules as `Ticket::is_seen_by`, as sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -191,18 +210,39 @@ macro_rules! scoped {
 /// One page of the tickets in `scope` that `filter` lets through.
 ///
 /// # Errors
-/// Only those of the database.
+/// `Busy` when it took too long; else only those of the database.
 pub fn list(db: &mut Db, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec<Ticket>, StoreError> {
+    list_within(db, scope, filter, page, PAGE_WITHIN)
+}
+
+/// As [`list`], with a limit on time of the caller's own; it is looked at between statements.
+///
+/// # Errors
+/// `Busy` when time is up before the page is full; else only those of the database.
+pub fn list_within(
+    db: &mut Db,
+    scope: &Scope,
+    filter: &Filter,
+    page: Page,
+    within: Duration,
+) -> Result<Vec<Ticket>, StoreError> {
+    let until = Until { began: Instant::now(), within };
     let rows = match &filter.words {
-        Some(words) => search(db, scope, filter, words, page)?,
-        None => browse(db, scope, filter, page)?,
+        Some(words) => find_words(db, scope, filter, (words, page), &until)?,
+        None => browse(db, scope, filter, page, &until)?,
     };
     complete(db, &rows)
 }
 
 /// Reads each branch by its own index and merges: nobody else's rows are touched, and the time does not
 /// grow with them.
-fn browse(db: &mut Db, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec<TicketRow>, StoreError> {
+fn browse(
+    db: &mut Db,
+    scope: &Scope,
+    filter: &Filter,
+    page: Page,
+    until: &Until,
+) -> Result<Vec<TicketRow>, StoreError> {
     let mut branches: Vec<Branch> = Vec::new();
     for node in &scope.nodes {
         if filter.nodes.as_ref().is_none_or(|it| it.contains(node)) {
@@ -231,6 +271,7 @@ fn browse(db: &mut Db, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec
 
     let mut merged: BTreeMap<i64, TicketRow> = BTreeMap::new();
     for branch in branches {
+        until.check()?;
         let rows: Vec<TicketRow> = match db {
             Db::Lite(c) => {
                 let query: Boxed<diesel::sqlite::Sqlite> = ticket::table.into_boxed();
@@ -251,90 +292,48 @@ fn browse(db: &mut Db, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec
     })
 }
 
-#[derive(QueryableByName)]
-struct Hit {
-    #[diesel(sql_type = BigInt)]
-    rowid: i64,
-}
-
 /// Walks the word index newest first, and looks up the rows of each step of hits.
-fn search(
+fn find_words(
     db: &mut Db,
     scope: &Scope,
     filter: &Filter,
-    words: &Query,
-    page: Page,
+    (words, page): (&Query, Page),
+    until: &Until,
 ) -> Result<Vec<TicketRow>, StoreError> {
     let nodes = owners_in(db, scope)?;
     if nodes.is_empty() {
         return Ok(Vec::new());
     }
     let mut rows: Vec<TicketRow> = Vec::new();
-    let (mut after, mut step, mut n_seen) = (page.after, HITS_PER_STEP, 0);
-    while n_seen < HITS_MAX && i64::try_from(rows.len()).unwrap_or(i64::MAX) < page.limit {
-        let hits = hits(db, words, &nodes, after, page.is_newest_first, step)?;
-        let Some(last) = hits.last().copied() else { break };
-        let n_hits = i64::try_from(hits.len()).unwrap_or(step);
+    let (mut from, mut n_seen) = (Some(Start { after: page.after, is_first: true }), 0);
+    let mut step = page.limit.clamp(HITS_PER_STEP, HITS_PER_STEP_MAX);
+    while let Some(start) = from
+        && n_seen < HITS_MAX
+        && i64::try_from(rows.len()).unwrap_or(i64::MAX) < page.limit
+    {
+        until.check()?;
+        let hits = search::hits(db, words, &nodes, start, page.is_newest_first, step)?;
+        n_seen += i64::try_from(hits.positions.len()).unwrap_or(step);
         let rest =
             Page { after: None, limit: page.limit - i64::try_from(rows.len()).unwrap_or(page.limit), ..page };
         let found: Vec<TicketRow> = match db {
+            _ if hits.positions.is_empty() => Vec::new(),
             Db::Lite(c) => {
                 let query: Boxed<diesel::sqlite::Sqlite> = ticket::table.into_boxed();
-                let query = query.filter(ticket::position.eq_any(hits));
+                let query = query.filter(ticket::position.eq_any(hits.positions));
                 narrowed!(scoped!(query, scope), filter, &rest).select(TicketRow::as_select()).load(c)?
             }
             Db::Pg(c) => {
                 let query: Boxed<diesel::pg::Pg> = ticket::table.into_boxed();
-                let query = query.filter(ticket::position.eq_any(hits));
+                let query = query.filter(ticket::position.eq_any(hits.positions));
                 narrowed!(scoped!(query, scope), filter, &rest).select(TicketRow::as_select()).load(c)?
             }
         };
         rows.extend(found);
-        n_seen += n_hits;
-        if n_hits < step {
-            break;
-        }
-        after = Some(last);
-        step = (step * 4).min(16_384);
+        from = hits.next;
+        step = (step * 4).min(HITS_PER_STEP_MAX);
     }
     Ok(rows)
-}
-
-/// The positions of the next `step` hits, in order.
-fn hits(
-    db: &mut Db,
-    words: &Query,
-    nodes: &[i64],
-    after: Option<i64>,
-    is_newest_first: bool,
-    step: i64,
-) -> Result<Vec<i64>, StoreError> {
-    let (from, compare, order) = if is_newest_first {
-        (after.unwrap_or(i64::MAX), "<", "DESC")
-    } else {
-        (after.unwrap_or(i64::MIN), ">", "ASC")
-    };
-    let hits: Vec<Hit> = match db {
-        Db::Lite(c) => diesel::sql_query(format!(
-            "SELECT rowid FROM ticket_search WHERE words MATCH ? AND rowid {compare} ?
-             ORDER BY rowid {order} LIMIT ?"
-        ))
-        .bind::<Text, _>(words.fts5(nodes))
-        .bind::<BigInt, _>(from)
-        .bind::<BigInt, _>(step)
-        .load(c)?,
-        Db::Pg(c) => diesel::sql_query(format!(
-            "SELECT rowid FROM ticket_search
-             WHERE node_id = ANY($1) AND words @@ $2::tsquery AND rowid {compare} $3
-             ORDER BY rowid {order} LIMIT $4"
-        ))
-        .bind::<diesel::sql_types::Array<BigInt>, _>(nodes)
-        .bind::<Text, _>(words.tsquery(nodes))
-        .bind::<BigInt, _>(from)
-        .bind::<BigInt, _>(step)
-        .load(c)?,
-    };
-    Ok(hits.into_iter().map(|it| it.rowid).collect())
 }
 
 /// The nodes whose tickets can be in scope: the scope's own, and the owners of what is handled there.
@@ -371,40 +370,6 @@ fn owners_in(db: &mut Db, scope: &Scope) -> Result<Vec<i64>, StoreError> {
     nodes.sort_unstable();
     nodes.dedup();
     Ok(nodes)
-}
-
-/// Writes the words of a ticket into the index, in place of those before; a new ticket has none.
-///
-/// # Errors
-/// Only those of the database.
-pub fn index_words(db: &mut Db, ticket: &Ticket, texts: &[&str], is_new: bool) -> Result<(), StoreError> {
-    use crate::domain::search::{document_tokens, document_tsvector};
-    let (node, rowid) = (ticket.node.0, ticket.position);
-    match db {
-        Db::Lite(c) => {
-            let words = document_tokens(node, texts);
-            if !is_new {
-                diesel::sql_query("DELETE FROM ticket_search WHERE rowid = ?")
-                    .bind::<BigInt, _>(rowid)
-                    .execute(c)?;
-            }
-            diesel::sql_query("INSERT INTO ticket_search (rowid, words) VALUES (?, ?)")
-                .bind::<BigInt, _>(rowid)
-                .bind::<Text, _>(words.join(" "))
-                .execute(c)?;
-        }
-        Db::Pg(c) => {
-            diesel::sql_query(
-                "INSERT INTO ticket_search (rowid, node_id, words) VALUES ($1, $2, $3::tsvector)
-                 ON CONFLICT (rowid) DO UPDATE SET words = excluded.words",
-            )
-            .bind::<BigInt, _>(rowid)
-            .bind::<BigInt, _>(node)
-            .bind::<Text, _>(document_tsvector(node, texts))
-            .execute(c)?;
-        }
-    }
-    Ok(())
 }
 
 /// How many tickets were received in `nodes` between two moments, and how many of all theirs are open now.

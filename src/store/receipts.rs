@@ -1,7 +1,9 @@
 //! What protects the way in: failed receipt guesses, and answers kept under an Idempotency-Key.
 
 use chrono::TimeDelta;
+use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::db::{Db, StoreError, on};
 use super::schema::{failed_attempt, idempotency};
@@ -10,41 +12,16 @@ use crate::domain::value::{At, TicketId};
 /// Guesses are counted by the hour.
 const WINDOW: TimeDelta = TimeDelta::hours(1);
 
-/// Failed guesses of `subject` in the hour that runs, and when that hour ends.
+/// Counts one more guess of `subject`, and gives how many that makes in the hour that runs, and when it ends.
+///
+/// One statement: of first guesses at once none is lost. Until the transaction ends, others who guess as
+/// `subject` wait for it.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn failed_guesses(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<(i64, At), StoreError> {
-    let found: Option<(i64, i64)> = on!(db, |c| failed_attempt::table
-        .find((scope, subject))
-        .select((failed_attempt::n_failed, failed_attempt::window_started_at))
-        .first(c)
-        .optional())?;
-    Ok(match found {
-        Some((n_failed, started_at)) if now < At::from_micros(started_at) + WINDOW => {
-            (n_failed, At::from_micros(started_at) + WINDOW)
-        }
-        _ => (0, now + WINDOW),
-    })
-}
-
-/// Counts one more failed guess of `subject`, and gives how many that makes in the hour that runs; guesses at
-/// once are all counted.
-///
-/// # Errors
-/// Only those of the database.
-pub fn count_guess(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<i64, StoreError> {
-    let window_began_after = (now + -WINDOW).micros();
-    let counted: Option<i64> = on!(db, |c| diesel::update(failed_attempt::table.find((scope, subject)))
-        .filter(failed_attempt::window_started_at.gt(window_began_after))
-        .set(failed_attempt::n_failed.eq(failed_attempt::n_failed + 1))
-        .returning(failed_attempt::n_failed)
-        .get_result(c)
-        .optional())?;
-    if let Some(n_failed) = counted {
-        return Ok(n_failed);
-    }
-    on!(db, |c| diesel::insert_into(failed_attempt::table)
+pub fn count_guess(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<(i64, At), StoreError> {
+    let runs = || failed_attempt::window_started_at.gt((now + -WINDOW).micros());
+    let (n_guesses, started_at): (i64, i64) = on!(db, |c| diesel::insert_into(failed_attempt::table)
         .values((
             failed_attempt::scope.eq(scope),
             failed_attempt::subject.eq(subject),
@@ -54,9 +31,15 @@ pub fn count_guess(db: &mut Db, scope: &str, subject: &str, now: At) -> Result<i
         ))
         .on_conflict((failed_attempt::scope, failed_attempt::subject))
         .do_update()
-        .set((failed_attempt::n_failed.eq(1), failed_attempt::window_started_at.eq(now.micros())))
-        .execute(c))?;
-    Ok(1)
+        .set((
+            failed_attempt::n_failed
+                .eq(case_when(runs(), failed_attempt::n_failed + 1).otherwise(1_i64.into_sql::<BigInt>())),
+            failed_attempt::window_started_at.eq(case_when(runs(), failed_attempt::window_started_at)
+                .otherwise(now.micros().into_sql::<BigInt>())),
+        ))
+        .returning((failed_attempt::n_failed, failed_attempt::window_started_at))
+        .get_result(c))?;
+    Ok((n_guesses, At::from_micros(started_at) + WINDOW))
 }
 
 /// What was answered under a key before.

@@ -78,6 +78,7 @@ const RULES: &[Rule] = &[
             "store/migrate.rs",
             // A query put together at run time is typed by its engine; full text: FTS5 here, tsvector there.
             "store/queue.rs",
+            "store/search.rs",
             // The next id, and holding a row whose noun is read in several queries.
             "store/tickets/mod.rs",
             // SKIP LOCKED exists on the server only.

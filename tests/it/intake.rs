@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use red_mailbox::domain::number::Number;
-use red_mailbox::service::timer;
+use red_mailbox::domain::refusal::Refusal;
+use red_mailbox::service::{Error, receipts, timer};
+use red_mailbox::store::receipts as guesses;
 use serde_json::{Value, json};
 
 use crate::builders::{Receipt, World, submission};
@@ -69,6 +72,35 @@ both_worlds! {
         };
         assert_eq!((tick(59), tick(61)), (0, 2), "the address and the ticket, once they no longer count");
     } with [("trusted_proxies", "127.0.0.0/8")]
+
+    fn a_right_code_behind_a_burst_of_wrong_ones_opens_nothing(world) {
+        let receipt = world.submit(json!({}));
+        let wrong = if receipt.code == "11111111" { "11111112" } else { "11111111" };
+        let number = Number::parse(&receipt.number).unwrap();
+        let mut answers = Vec::new();
+
+        run(async {
+            let codes = std::iter::repeat_n(wrong, 40).chain([receipt.code.as_str()]);
+            let guesses = codes.map(|code| receipts::open(&world.app.app, &number, code, "203.0.113.3"));
+            answers = join_all(guesses).await;
+        });
+
+        let n_told = answers.iter().filter(|it| matches!(it, Err(Error::Refusal(Refusal::NotFound(_))))).count();
+        assert_eq!(n_told, 30, "forty guesses at once get no more answers than forty in turn");
+        assert!(matches!(answers.last(), Some(Err(Error::Refusal(Refusal::TooMany { .. })))));
+    }
+
+    fn of_first_guesses_at_once_none_is_lost(world) {
+        let (store, now) = (&world.app.app.store, world.app.app.clock.now());
+        let count = || store.write(move |db| guesses::count_guess(db, "receipt_address", "203.0.113.9", now));
+        let mut counted = Vec::new();
+
+        run(async { counted = join_all((0..24).map(|_| count())).await });
+
+        let mut counted: Vec<i64> = counted.into_iter().map(|it| it.unwrap().0).collect();
+        counted.sort_unstable();
+        assert_eq!(counted, (1..=24).collect::<Vec<_>>());
+    }
 
     fn a_reissued_code_ends_the_old_one(world) {
         let receipt = world.submit(json!({}));

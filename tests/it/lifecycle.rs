@@ -4,7 +4,16 @@ use chrono::TimeDelta;
 use red_mailbox::service::timer;
 use serde_json::{Value, json};
 
+use crate::builders::World;
 use crate::harness::{both_worlds, run};
+
+/// The supervisor learns that it is about staff.
+#[track_caller]
+fn seal(world: &World, number: &str) {
+    let version = world.ticket("supervisor", number)["version"].as_i64().unwrap();
+    let request = world.app.patch(&format!("/api/v1/tickets/{number}"), &json!({"about_staff": true}));
+    request.bearer(&world.token("supervisor")).if_match(version).send().expect(200);
+}
 
 both_worlds! {
     /// Two cycles: solved the first time as staff see it, not as the resident does.
@@ -252,6 +261,55 @@ both_worlds! {
             ("street", "reply", json!({"text": "已处理"})),
         ]);
         world.resident(&receipt, "rate", json!({"solved": true})).expect(200);
+    }
+
+    fn sealing_takes_a_ticket_out_of_a_units_hands(world) {
+        let number = world.submit(json!({})).number;
+        world.steps(&number, &[
+            ("triager", "accept", json!({"category": "street_light", "priority": "normal"})),
+            ("triager", "assign", json!({"unit": "WY", "supporting": ["ZY"]})),
+            ("handler", "acknowledge", json!({})),
+            ("handler", "wait", json!({"for": "third_party", "reason": "等配件"})),
+        ]);
+
+        seal(&world, &number);
+
+        for user in ["triager", "supervisor", "handler", "handler2"] {
+            assert_eq!(world.read(user, &number).status, 404, "{user}");
+        }
+        let sealed = world.ticket("street", &number);
+        assert_eq!((&sealed["status"], &sealed["unit"]), (&json!("accepted"), &Value::Null));
+        world.steps(&number, &[
+            ("street", "assign", json!({"unit": "JD"})),
+            ("street_handler", "acknowledge", json!({})),
+        ]);
+    }
+
+    fn a_ticket_sealed_after_the_work_is_reopened_without_the_unit(world) {
+        let receipt = world.submit(json!({}));
+        world.resolve(&receipt.number);
+        world.steps(&receipt.number, &[("triager", "reply", json!({"text": "好了"}))]);
+
+        seal(&world, &receipt.number);
+
+        assert_eq!(world.read("handler", &receipt.number).status, 404);
+        assert_eq!(world.ticket("street", &receipt.number)["status"], "replied");
+        world.resident(&receipt, "rate", json!({"solved": false})).expect(200);
+        assert_eq!(world.read("handler", &receipt.number).status, 404);
+        assert_eq!(world.ticket("street", &receipt.number)["status"], "received");
+    }
+
+    fn a_sealed_ticket_split_off_does_not_go_to_the_main_ones_unit(world) {
+        let (main, twin) = (world.submit(json!({})), world.submit(json!({})));
+        world.steps(&twin.number, &[("triager", "merge", json!({"into": main.number}))]);
+        world.resolve(&main.number);
+        world.steps(&main.number, &[("triager", "reply", json!({"text": "好了"}))]);
+
+        seal(&world, &twin.number);
+        world.resident(&twin, "rate", json!({"solved": false})).expect(200);
+
+        assert_eq!(world.read("handler", &twin.number).status, 404);
+        assert_eq!(world.ticket("street", &twin.number)["status"], "received");
     }
 
     fn a_unit_complained_about_does_not_lead(world) {

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_red-mailbox"));
@@ -70,6 +71,63 @@ fn a_stop_finishes_what_has_begun_and_ends_with_success() {
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("stopped"), "{log}");
     assert!(TcpStream::connect(&serving.address).is_err());
+}
+
+impl Serving {
+    /// The answer of `/readyz` once the check after an unclean stop is over.
+    fn readiness(&self) -> String {
+        let began = Instant::now();
+        loop {
+            let mut asked = TcpStream::connect(&self.address).unwrap();
+            asked.write_all(b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            asked.read_to_string(&mut answer).unwrap();
+            if !answer.contains("being checked") {
+                return answer;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn after_an_unclean_stop_the_database_is_checked_beside_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("red-mailbox.db-serving");
+    let mut first = serve(folder.path());
+    assert!(!first.readiness().contains("unclean") && mark.exists());
+    signal(&first.child, "-KILL");
+    first.child.wait().unwrap();
+
+    // Whoever looks first brings the log in; it is noticed all the same.
+    assert_eq!(run(folder.path(), &["doctor"]).status.code(), Some(0));
+    let mut second = serve(folder.path());
+    let sound = second.readiness();
+    signal(&second.child, "-TERM");
+
+    assert!(sound.starts_with("HTTP/1.1 200 ") && sound.contains("sound after an unclean stop"), "{sound}");
+    assert_eq!(second.child.wait().unwrap().code(), Some(0));
+    assert!(!mark.exists());
+}
+
+#[test]
+fn a_damaged_database_turns_readyz_red_and_stays_under_suspicion() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, mark) = (folder.path().join("red-mailbox.db"), folder.path().join("red-mailbox.db-serving"));
+    assert_eq!(run(folder.path(), &["migrate"]).status.code(), Some(0));
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last_page = bytes.len() - 4096;
+    bytes[last_page..].fill(0x55);
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::write(&mark, "").unwrap();
+
+    let mut serving = serve(folder.path());
+    let red = serving.readiness();
+    signal(&serving.child, "-TERM");
+    serving.child.wait().unwrap();
+
+    assert!(red.starts_with("HTTP/1.1 503 ") && red.contains("damaged, see the log"), "{red}");
+    assert!(mark.exists());
 }
 
 #[test]

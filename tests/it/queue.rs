@@ -1,9 +1,15 @@
 //! The queue and the search: order, pages, filters, Chinese words, and nobody else's rows.
 
+use std::time::Duration;
+
+use red_mailbox::domain::search::Query;
+use red_mailbox::store::StoreError;
+use red_mailbox::store::queue::{self, Filter, Page, Scope};
 use serde_json::json;
 
 use crate::builders::{World, submission};
-use crate::harness::both_worlds;
+use crate::harness::{Engine, both_worlds};
+use crate::postgres;
 
 both_worlds! {
     fn two_character_words_are_found_newest_first(world) {
@@ -41,6 +47,44 @@ both_worlds! {
         world.act("handler2", &led, "note", json!({"text": "我们派人去"})).expect(200);
         world.act("handler2", &led, "acknowledge", json!({})).expect(403);
         assert_eq!(world.ticket("handler2", &led)["actions"], json!(["note"]));
+    }
+
+    fn words_are_found_in_order_however_old(world) {
+        let mut numbers: Vec<(&str, String)> = ["11", "03", "07", "01", "10", "05"].iter().enumerate().map(|(i, month)| {
+            let submission = submission(json!({
+                "subject": if i % 2 == 0 { "路灯坏了" } else { "树上有个蜂窝，路灯也坏了" },
+                "received_at": format!("2026-{month}-02T09:00:00+08:00"),
+            }));
+            let answer = world.app.post("/api/v1/tickets", &submission).bearer(&world.token("clerk")).send();
+            (*month, answer.expect(201).json()["number"].as_str().unwrap().to_owned())
+        }).collect();
+        numbers.sort();
+        let oldest_first: Vec<String> = numbers.into_iter().map(|it| it.1).collect();
+        let newest_first: Vec<String> = oldest_first.iter().rev().cloned().collect();
+        let paged = |user: &str, query: &str| {
+            let (mut all, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let path = format!("/api/v1/tickets?limit=2&{query}{cursor}");
+                let page = world.app.get(&path).bearer(&world.token(user)).send().expect(200).json();
+                all.extend(numbers_of(&page));
+                let Some(next) = page["next_cursor"].as_str() else { return all };
+                cursor = format!("&cursor={next}");
+            }
+        };
+
+        // Among the next rows in order, then behind more of them than are looked at one by one.
+        for is_deep in [false, true] {
+            if is_deep {
+                bury(&world);
+            }
+            for user in ["triager", "street_triager"] {
+                assert_eq!(paged(user, "q=路灯"), newest_first);
+                assert_eq!(paged(user, "q=路灯&sort=received_at"), oldest_first);
+                assert_eq!(paged(user, "q=蜂窝"), [&*newest_first[3], &*newest_first[4], &*newest_first[5]]);
+                assert_eq!(paged(user, "q=坏了%20路灯坏&sort=received_at"), [&*oldest_first[3], &*oldest_first[4], &*oldest_first[5]]);
+                assert_eq!(paged(user, "q=井盖"), [""; 0]);
+            }
+        }
     }
 
     fn pages_join_without_holes_or_repeats_while_new_ones_arrive(world) {
@@ -81,6 +125,23 @@ both_worlds! {
         world.app.get("/api/v1/tickets?colour=red").bearer(&world.token("triager")).send().expect(400);
     }
 
+    fn a_list_that_takes_too_long_is_given_up(world) {
+        world.submit(json!({"subject": "水管漏水"}));
+        for words in [None, Query::parse("漏水")] {
+            let list = |within: Duration| {
+                let (filter, page) = (Filter { words: words.clone(), ..Filter::default() },
+                    Page { after: None, is_newest_first: true, limit: 10 });
+                let scope = Scope { nodes: (1..9).collect(), ..Scope::default() };
+                world.app.app.store.read_blocking(move |db| {
+                    queue::list_within(db, &scope, &filter, page, within).map(|it| it.len())
+                })
+            };
+
+            assert_eq!(list(Duration::from_mins(1)), Ok(1));
+            assert_eq!(list(Duration::ZERO), Err(StoreError::Busy));
+        }
+    }
+
     fn an_amended_subject_is_found_by_its_new_words_only(world) {
         let number = world.submit(json!({"subject": "水管漏水", "description": "一楼"})).number;
         let path = format!("/api/v1/tickets/{number}");
@@ -108,6 +169,17 @@ both_worlds! {
         assert_eq!(summary("street_leader", "").expect(200).json()["intake"], 3);
         summary("leader", "?node=HX").expect(404);
         summary("clerk", "").expect(403);
+    }
+}
+
+/// Puts rows of no words before and after all others of every node.
+fn bury(world: &World) {
+    if world.app.store.engine == Engine::Postgres {
+        postgres::run(
+            &world.app.store.settings.database_url,
+            "INSERT INTO ticket_search SELECT place + nth * 1000 + node.id, node.id, ''::tsvector
+             FROM node, generate_series(1, 600) AS nth, unnest(ARRAY[0, 9000000000000000000]) AS place",
+        );
     }
 }
 

@@ -97,7 +97,13 @@ impl Course<'_> {
     fn take(&mut self, event: &TicketEvent) {
         match event {
             TicketEvent::Received(received) => self.received(received),
-            TicketEvent::Amended { facts, .. } => self.amended(facts),
+            TicketEvent::Amended { facts, taken_from, .. } => {
+                if taken_from.is_some() {
+                    self.void(Stage::Acknowledge);
+                    self.resumed();
+                }
+                self.amended(facts);
+            }
             TicketEvent::Accepted { priority, .. } => self.accepted(*priority),
             TicketEvent::Declined {} => {
                 self.meet(Stage::Accept);

@@ -26,9 +26,12 @@ impl TicketEvent {
             | TicketEvent::Supplemented {}
             | TicketEvent::ContactViewed {}
             | TicketEvent::ClockEscalated { .. } => {}
-            TicketEvent::Amended { facts, handling_node, .. } => {
+            TicketEvent::Amended { facts, handling_node, taken_from, .. } => {
                 ticket.set_facts(facts);
                 ticket.handling_node = *handling_node;
+                if taken_from.is_some() {
+                    ticket.take_away();
+                }
             }
             TicketEvent::Accepted { category, priority, may_publish, suspected_emergency } => {
                 ticket.status = Status::Accepted;
@@ -255,6 +258,16 @@ impl Ticket {
         self.designated = false;
         self.assigned_at = None;
         self.acknowledged_at = None;
+    }
+
+    /// Sealed while a unit led: what is not done yet waits to be handed over anew.
+    fn take_away(&mut self) {
+        self.unleash();
+        if matches!(self.status, Status::Assigned | Status::InProgress | Status::Waiting) {
+            self.status = Status::Accepted;
+            self.waiting_for = None;
+            self.timer_at = None;
+        }
     }
 
     /// Starts a cycle: with the same lead at `assigned`, from the beginning at `received`.

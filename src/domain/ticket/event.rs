@@ -70,6 +70,9 @@ pub enum TicketEvent {
         #[serde(flatten)]
         facts: Facts,
         handling_node: NodeId,
+        /// The unit that led until this sealed the ticket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        taken_from: Option<SetupId>,
     },
     #[serde(rename = "ticket.accepted")]
     Accepted { category: SetupId, priority: Priority, may_publish: bool, suspected_emergency: bool },

@@ -153,7 +153,12 @@ impl Ticket {
         if effects.is_empty() {
             return None;
         }
-        let event = TicketEvent::Amended { changed: vec!["clocks".to_owned()], facts, handling_node };
+        let event = TicketEvent::Amended {
+            changed: vec!["clocks".to_owned()],
+            facts,
+            handling_node,
+            taken_from: None,
+        };
         change.add(event, effects, picked, vec![]);
         Some(change)
     }

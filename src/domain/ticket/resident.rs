@@ -27,14 +27,14 @@ impl Ticket {
         }
         // An empty comment too: the latest comment is that of the latest rating.
         let texts = vec![(text::COMMENT.to_owned(), comment.unwrap_or_default())];
-        let (status, cycle) = (self.status, self.cycle);
+        let (status, cycle, to) = (self.status, self.cycle, self.reopens_to());
         let mut change = Change::of(self, doing);
         change.push(TicketEvent::Rated { solved, satisfaction, asked_by }, texts);
         match (status, solved) {
             (Status::Replied, true) => change.push(TicketEvent::Closed { by: ClosedBy::Rating }, vec![]),
             (Status::Replied | Status::Closed, false) => {
                 change.cancel_unsettled();
-                change.push(TicketEvent::Reopened { to: Status::Assigned, cycle: cycle + 1 }, vec![]);
+                change.push(TicketEvent::Reopened { to, cycle: cycle + 1 }, vec![]);
             }
             (Status::Merged, false) => change.split_off(main, cycle),
             _ => {}
@@ -59,11 +59,15 @@ impl Ticket {
         Ok(())
     }
 
-    /// Reopens: with the same lead in the next cycle, or from `declined` at the beginning.
+    /// With the same lead; from the beginning where none leads: it was declined, or sealed after the work.
+    fn reopens_to(&self) -> Status {
+        if self.unit.is_some() { Status::Assigned } else { Status::Received }
+    }
+
+    /// Reopens in the next cycle.
     pub(super) fn reopen(self, reason: String, doing: &Doing) -> Result<Change, Refusal> {
         self.check_within_reopening(doing)?;
-        let to = if self.status == Status::Declined { Status::Received } else { Status::Assigned };
-        let cycle = self.cycle + 1;
+        let (to, cycle) = (self.reopens_to(), self.cycle + 1);
         let mut change = Change::of(self, doing);
         change.cancel_unsettled();
         change.push(TicketEvent::Reopened { to, cycle }, vec![(text::REASON.to_owned(), reason)]);
@@ -129,11 +133,12 @@ impl Ticket {
 
 impl Change {
     /// A merged ticket whose resident says "unsolved" goes on by itself in the next cycle, as the main one
-    /// was accepted and with the unit that led; from the beginning where none did or the unit is complained
-    /// about.
+    /// was accepted and with the unit that led; from the beginning where none did, the unit is complained
+    /// about, or this one was sealed and the main one was not.
     fn split_off(&mut self, main: Option<&Ticket>, cycle: u32) {
         let Some(main) = main else { return };
-        let unit = self.ticket.unit.or(main.unit).filter(|it| self.ticket.about_unit != Some(*it));
+        let mains = main.unit.filter(|_| main.sealed || !self.ticket.sealed);
+        let unit = self.ticket.unit.or(mains).filter(|it| self.ticket.about_unit != Some(*it));
         let category = self.ticket.category.or(main.category);
         let priority: Option<Priority> = self.ticket.priority.or(main.priority);
         let to = if unit.is_some() { Status::Assigned } else { Status::Received };

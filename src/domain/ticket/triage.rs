@@ -102,14 +102,15 @@ impl Ticket {
         }
         let mut changed = changed_facts(&self.facts(), &facts);
         changed.extend(texts.iter().map(|(name, _)| name.clone()));
-        let handling_node = if facts.sealed && !self.sealed {
-            parent.unwrap_or(self.handling_node)
+        // Sealed, it is the supervisor's of the node above alone: no unit keeps it.
+        let (handling_node, taken_from) = if facts.sealed && !self.sealed {
+            (parent.unwrap_or(self.handling_node), self.unit)
         } else {
-            self.handling_node
+            (self.handling_node, None)
         };
         let mut change = Change::of(self, doing);
         if !changed.is_empty() {
-            change.push(TicketEvent::Amended { changed, facts, handling_node }, texts);
+            change.push(TicketEvent::Amended { changed, facts, handling_node, taken_from }, texts);
         }
         Ok(change)
     }

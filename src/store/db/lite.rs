@@ -35,7 +35,7 @@ struct Counted {
 }
 
 impl LiteDoor {
-    /// The door to the file named by `sqlite://path`, which is made if it is missing.
+    /// The door to the file named by `sqlite://path`, which is made if it is missing, but not on a network file system.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
         let path = url.strip_prefix("sqlite://").unwrap_or(url);
         if path.is_empty() {
@@ -45,8 +45,14 @@ impl LiteDoor {
         }
         let path = PathBuf::from(path);
         refuse_old_library()?;
+        super::place::refuse_network(&path)?;
         create_private(&path)?;
         Ok(Self { path })
+    }
+
+    /// Where it is noted that the file is being served.
+    pub(super) fn mark(&self) -> PathBuf {
+        beside(&self.path, "-serving")
     }
 
     /// Opens the existing file; never makes an empty one in its place.
@@ -153,8 +159,12 @@ fn is_empty(path: &Path) -> bool {
 
 /// The write-ahead log, which SQLite keeps beside the file that a link leads to.
 fn log_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
-    name.push("-wal");
+    name.push(ending);
     name.into()
 }
 

@@ -9,6 +9,8 @@ mod lanes;
 mod link;
 mod lite;
 mod pg;
+mod place;
+mod soundness;
 mod task;
 
 use std::sync::Arc;
@@ -18,12 +20,14 @@ use diesel::sqlite::SqliteConnection;
 
 pub use error::{StoreError, StoreFault};
 pub use pg::{PgConn, ThreadRuntime};
+pub use soundness::Soundness;
 
 use super::migrate;
 use lanes::{Lane, Lanes};
 use link::Door;
 use lite::LiteDoor;
 use pg::PgDoor;
+use soundness::Watch;
 use task::task;
 
 /// A connection with a transaction open on it.
@@ -147,6 +151,7 @@ pub struct StoreGauges {
 #[derive(Clone)]
 pub struct Store {
     lanes: Arc<Lanes>,
+    watch: Arc<Watch>,
 }
 
 impl Store {
@@ -161,7 +166,22 @@ impl Store {
             migrate::prepare(settings)?;
             Ok(door)
         })?;
-        Ok(Self { lanes: Arc::new(Lanes::start(&Arc::new(door), settings)?) })
+        let door = Arc::new(door);
+        Ok(Self { lanes: Arc::new(Lanes::start(&door, settings)?), watch: Arc::new(Watch::new(door)) })
+    }
+
+    /// Says that a server works with the database from now on, until [`Store::close`]. A SQLite file whose
+    /// last server was not stopped in order is looked over beside the work; [`Store::soundness`] tells.
+    ///
+    /// # Errors
+    /// Unavailable when the mark beside the file cannot be made.
+    pub fn begin_serving(&self) -> Result<(), StoreError> {
+        self.watch.begin()
+    }
+
+    /// What is known of the database's file as a whole.
+    pub fn soundness(&self) -> Soundness {
+        self.watch.found()
     }
 
     /// Runs `job` in one write transaction and answers after its commit; an `Err` rolls it back.
@@ -284,6 +304,7 @@ impl Store {
     /// Takes no more jobs, finishes those that are queued, and stops the threads. Blocks until then.
     pub fn close(&self) {
         self.lanes.close();
+        self.watch.end();
     }
 
     async fn ask<T, E, F>(&self, lane: Lane, job: F) -> Result<T, E>
