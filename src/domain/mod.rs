@@ -11,6 +11,7 @@ pub mod category;
 pub mod chain;
 pub mod event;
 pub mod import;
+pub mod notice;
 pub mod number;
 pub mod people;
 pub mod refusal;

@@ -105,6 +105,10 @@ routes! {
     // The trail.
     GET "/api/v1/audit/verify" => api::audit::verify;
 
+    // Notices.
+    GET "/api/v1/notices" => api::notices::list;
+    POST "/api/v1/notices/{id}/read" => api::notices::read;
+
     // Figures.
     GET "/api/v1/stats/summary" => api::statistics::summary;
 

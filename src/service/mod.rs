@@ -14,6 +14,7 @@ pub mod files;
 pub mod health;
 pub mod import;
 pub mod intake;
+pub mod notices;
 pub mod orders;
 pub mod queue;
 pub mod receipts;

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod db;
 pub mod events;
 pub mod migrate;
+pub mod notices;
 pub mod outbox;
 pub mod people;
 pub mod queue;

@@ -1,6 +1,21 @@
 //! The tables, as both engines have them. Kept equal to the migrations by `tests/it/migrations.rs`.
 
 diesel::table! {
+    notice (id) {
+        id -> BigInt,
+        account_id -> BigInt,
+        ticket_id -> BigInt,
+        kind -> Text,
+        stage -> Nullable<Text>,
+        percent -> Nullable<BigInt>,
+        level -> Nullable<Text>,
+        due_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        read_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     clock (ticket_id, place) {
         ticket_id -> BigInt,
         place -> BigInt,
@@ -296,6 +311,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     node,
     setup_entry,
     device_token,
+    notice,
     account,
     role_grant,
     session,

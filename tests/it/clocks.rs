@@ -290,4 +290,53 @@ both_worlds! {
         assert_eq!(count(&world.trail(&number), "clock.breached"), 1);
         world.app.app.clock.advance(TimeDelta::days(1));
     }
+
+    /// Who has it in hand hears of warnings, the supervisor of late ones, the leader at the end; nobody twice.
+    fn those_concerned_find_each_alarm_once_in_their_inbox(world) {
+        for name in ["triager", "supervisor", "leader", "handler"] {
+            world.know(name);
+        }
+        let number = world.submit(json!({})).number;
+        at(&world, "2026-11-24T08:40");
+        at(&world, "2026-11-24T17:00");
+        let inbox = |name: &str| {
+            let page = world.app.get("/api/v1/notices?unread=true").bearer(&world.token(name)).send().expect(200).json();
+            page["items"].as_array().unwrap().clone()
+        };
+        let kinds = |name: &str| inbox(name).iter().map(|it| it["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        assert_eq!(kinds("triager"), ["warning", "warning"]);
+        assert_eq!((kinds("supervisor"), kinds("leader")), (vec!["warning".to_owned()], vec![]));
+        at(&world, "2026-11-27T17:00");
+        at(&world, "2026-11-27T17:00");
+
+        assert_eq!(kinds("triager"), ["escalation", "breach", "warning", "warning"]);
+        assert_eq!(kinds("leader"), ["escalation"]);
+        assert!(kinds("handler").is_empty());
+        let first = inbox("leader").remove(0);
+        assert_eq!((first["number"].as_str(), first["level"].as_str()), (Some(number.as_str()), Some("leader")));
+        let read = format!("/api/v1/notices/{}/read", first["id"]);
+        world.app.post(&read, &json!({})).bearer(&world.token("triager")).send().expect(404);
+        world.app.post(&read, &json!({})).bearer(&world.token("leader")).send().expect(204);
+        assert!(inbox("leader").is_empty());
+    }
+
+    /// As two instances on one database would: whoever comes second finds nothing left to say.
+    fn two_timers_at_once_say_each_thing_once(world) {
+        let numbers: Vec<String> = (0..30).map(|_| world.submit(json!({})).number).collect();
+        let app = &world.app.app;
+        app.clock.advance(At::parse("2026-11-24T17:31:00+08:00").unwrap() - app.clock.now());
+        let settings = red_mailbox::store::StoreSettings { ..world.app.store.settings.clone() };
+        let other = red_mailbox::service::App { store: red_mailbox::store::Store::open(&settings).unwrap(), ..app.clone() };
+
+        run(async {
+            let now = app.clock.now();
+            let (one, two) = tokio::join!(timer::tick(app, now), timer::tick(&other, now));
+            assert_eq!(one.unwrap().n_moved + two.unwrap().n_moved, 30);
+        });
+
+        for number in &numbers {
+            assert_eq!(count(&world.trail(number), "clock.breached"), 1);
+        }
+        other.store.close();
+    }
 }

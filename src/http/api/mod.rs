@@ -4,6 +4,7 @@ pub mod actions;
 pub mod audit;
 pub mod auth;
 pub mod clocks;
+pub mod notices;
 pub mod setup;
 pub mod statistics;
 pub mod tickets;

@@ -1,0 +1,110 @@
+//! Notices (通知) to staff: what is worth telling, and to whom; the store knows who that is.
+
+use super::sla::{Level, Stage};
+use super::ticket::event::TicketEvent;
+use super::ticket::{Change, Source};
+use super::value::At;
+use crate::words;
+
+words! {
+    /// What a notice is about.
+    NoticeKind {
+        Warning = "warning", Breach = "breach", Escalation = "escalation", Emergency = "emergency",
+        Urged = "urged", ExtensionRequested = "extension_requested", ExtensionDecided = "extension_decided",
+        WaitingEnded = "waiting_ended",
+    }
+}
+
+words! {
+    /// Who is told: the people nearest to the ticket in each part.
+    Audience {
+        Triagers = "triagers",
+        /// The assignee, else everybody of the lead unit.
+        Hands = "hands",
+        Supervisors = "supervisors", Leaders = "leaders",
+    }
+}
+
+/// From this share of its time on, a clock's warning reaches the supervisor too.
+const SUPERVISOR_FROM_PERCENT: u8 = 80;
+
+/// Something worth telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telling {
+    pub kind: NoticeKind,
+    pub stage: Option<Stage>,
+    pub percent: Option<u8>,
+    pub level: Option<Level>,
+    pub due_at: Option<At>,
+    pub to: Vec<Audience>,
+}
+
+impl Telling {
+    fn of(kind: NoticeKind, to: Vec<Audience>) -> Self {
+        Self { kind, stage: None, percent: None, level: None, due_at: None, to }
+    }
+}
+
+/// Who has a stage in hand.
+fn in_hand(stage: Stage) -> Audience {
+    match stage {
+        Stage::Accept | Stage::Assign | Stage::Reply => Audience::Triagers,
+        Stage::Acknowledge | Stage::Contact | Stage::Resolve => Audience::Hands,
+    }
+}
+
+/// What of a change staff are told.
+///
+/// A warning overtaken by its breach is recorded, not sent; nor is what was late already when a backdated ticket
+/// came in (PRODUCT §5). A suspected emergency is told at once, unless it is an old letter.
+pub fn tellings(change: &Change) -> Vec<Telling> {
+    let entries = change.entries();
+    if change.is_new() {
+        let ticket = change.ticket();
+        let is_alarm = ticket.suspected_emergency && ticket.source != Source::Import;
+        let to = vec![Audience::Triagers, Audience::Supervisors];
+        return is_alarm.then(|| Telling::of(NoticeKind::Emergency, to)).into_iter().collect();
+    }
+    let is_breached = |stage: Stage| {
+        entries
+            .iter()
+            .any(|it| matches!(it.event, TicketEvent::ClockBreached { stage: of, .. } if of == stage))
+    };
+    let is_timers = change.stamp().kind == super::event::ActorKind::Timer;
+    entries
+        .iter()
+        .filter(|it| !matches!(it.event, TicketEvent::ClockWarned { stage, .. } if is_breached(stage)))
+        .filter_map(|it| telling(&it.event, is_timers))
+        .collect()
+}
+
+fn telling(event: &TicketEvent, is_timers: bool) -> Option<Telling> {
+    if let TicketEvent::ClockWarned { stage, due_at, percent, .. } = event {
+        let mut to = vec![in_hand(*stage)];
+        to.extend((*percent >= SUPERVISOR_FROM_PERCENT).then_some(Audience::Supervisors));
+        let told = Telling::of(NoticeKind::Warning, to);
+        Some(Telling { stage: Some(*stage), percent: Some(*percent), due_at: Some(*due_at), ..told })
+    } else if let TicketEvent::ClockBreached { stage, due_at, .. } = event {
+        let told = Telling::of(NoticeKind::Breach, vec![in_hand(*stage), Audience::Supervisors]);
+        Some(Telling { stage: Some(*stage), due_at: Some(*due_at), ..told })
+    } else if let TicketEvent::ClockEscalated { stage, due_at, level, .. } = event {
+        let to = match level {
+            Level::Handler => in_hand(*stage),
+            Level::Supervisor => Audience::Supervisors,
+            Level::Leader => Audience::Leaders,
+        };
+        let told = Telling::of(NoticeKind::Escalation, vec![to]);
+        Some(Telling { stage: Some(*stage), level: Some(*level), due_at: Some(*due_at), ..told })
+    } else if let TicketEvent::Urged {} = event {
+        Some(Telling::of(NoticeKind::Urged, vec![Audience::Hands, Audience::Triagers]))
+    } else if let TicketEvent::ExtensionRequested { due_at, .. } = event {
+        let told = Telling::of(NoticeKind::ExtensionRequested, vec![Audience::Supervisors]);
+        Some(Telling { due_at: Some(*due_at), ..told })
+    } else if let TicketEvent::ExtensionGranted { .. } | TicketEvent::ExtensionRefused { .. } = event {
+        Some(Telling::of(NoticeKind::ExtensionDecided, vec![Audience::Hands]))
+    } else if let (TicketEvent::Resumed {}, true) = (event, is_timers) {
+        Some(Telling::of(NoticeKind::WaitingEnded, vec![Audience::Hands]))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,110 @@
+//! Notices: put into inboxes in the transaction that made them due, so that each comes exactly once.
+
+use super::{App, Caller, Error};
+use crate::domain::notice::{Audience, tellings};
+use crate::domain::people::Role;
+use crate::domain::refusal::Refusal;
+use crate::domain::ticket::{Change, Ticket};
+use crate::domain::value::{AccountId, NodeId};
+use crate::store::{Db, notices, setup};
+
+pub use crate::store::notices::Notice as Shown;
+
+/// A page is never longer.
+pub const LIMIT_MAX: i64 = 200;
+
+/// Tells staff what a change holds for them.
+pub(super) fn tell(db: &mut Db, change: &Change) -> Result<(), Error> {
+    let told = tellings(change);
+    if told.is_empty() {
+        return Ok(());
+    }
+    let ticket = change.ticket();
+    let path = setup::find_node(db, ticket.handling_node)?.path;
+    let nodes: Vec<NodeId> = path.split('/').filter_map(|it| it.parse().ok()).map(NodeId).collect();
+    for telling in told {
+        let mut people = Vec::new();
+        for audience in &telling.to {
+            people.extend(people_of(db, *audience, ticket, &nodes)?);
+        }
+        people.sort_unstable();
+        people.dedup();
+        for person in people {
+            notices::add(db, person, ticket.id, &telling, change.at())?;
+        }
+    }
+    Ok(())
+}
+
+/// Who that is for this ticket; a sealed one is told to nobody who may not see it.
+fn people_of(
+    db: &mut Db,
+    audience: Audience,
+    ticket: &Ticket,
+    nodes: &[NodeId],
+) -> Result<Vec<AccountId>, Error> {
+    let here = [ticket.handling_node];
+    Ok(match audience {
+        Audience::Supervisors if ticket.sealed => notices::nearest(db, Role::Supervisor, &here)?,
+        Audience::Triagers | Audience::Leaders if ticket.sealed => Vec::new(),
+        Audience::Supervisors => notices::nearest(db, Role::Supervisor, nodes)?,
+        Audience::Triagers => notices::nearest(db, Role::Triager, nodes)?,
+        Audience::Leaders => notices::nearest(db, Role::Leader, nodes)?,
+        Audience::Hands => match (ticket.assignee, ticket.unit) {
+            (Some(assignee), _) => vec![assignee],
+            (None, Some(unit)) => notices::handlers(db, unit)?,
+            (None, None) => Vec::new(),
+        },
+    })
+}
+
+fn account(caller: &Caller) -> Result<AccountId, Refusal> {
+    caller.actor.staff().map(|it| it.account).ok_or(Refusal::Unauthenticated)
+}
+
+/// A page of the caller's own inbox, newest first, and where the next begins.
+///
+/// # Errors
+/// `Invalid` for a limit out of its range.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    unread: bool,
+    before: Option<i64>,
+    limit: Option<i64>,
+) -> Result<(Vec<Shown>, Option<i64>), Error> {
+    let account = account(caller)?;
+    let limit = limit.unwrap_or(50);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Refusal::field("limit", format!("1 到 {LIMIT_MAX}。 1 to {LIMIT_MAX}.")).into());
+    }
+    let before = before.unwrap_or(i64::MAX);
+    let mut page = app
+        .store
+        .read(move |db: &mut Db| -> Result<_, Error> {
+            Ok(notices::list(db, account, unread, before, limit + 1)?)
+        })
+        .await?;
+    let n_asked = usize::try_from(limit).unwrap_or(0);
+    let has_more = page.len() > n_asked;
+    page.truncate(n_asked);
+    let next = page.last().filter(|_| has_more).map(|it| it.id);
+    Ok((page, next))
+}
+
+/// Marks a notice of the caller's own as read; again changes nothing.
+///
+/// # Errors
+/// `NotFound` for one that is not in the caller's inbox.
+pub async fn read(app: &App, caller: &Caller, id: i64) -> Result<(), Error> {
+    let (account, now) = (account(caller)?, app.clock.now());
+    app.store
+        .write(move |db: &mut Db| -> Result<(), Error> {
+            if notices::read(db, account, id, now)? {
+                Ok(())
+            } else {
+                Err(Refusal::NotFound(format!("notice {id}")).into())
+            }
+        })
+        .await
+}
