@@ -160,6 +160,11 @@ impl Problem {
         self.row.1
     }
 
+    /// What happened and what to do next, in Chinese and English.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The fields that are blamed.
     pub fn fields(&self) -> Vec<&str> {
         self.more.errors.iter().map(|it| it.field.as_str()).collect()

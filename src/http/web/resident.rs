@@ -1,0 +1,290 @@
+//! Home, put in, receipt, and see how it stands.
+
+use actix_web::cookie::{Cookie, SameSite, time};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::answered;
+use super::form::Form;
+use super::screen::{LOOK, Screen, in_language};
+use crate::domain::people::Actor;
+use crate::domain::refusal::Refusal;
+use crate::domain::setup::{DEFAULT_ZONE, NodeKind};
+use crate::domain::ticket::intake::{Contact, Location, Submission};
+use crate::domain::ticket::{Channel, Delivery, text};
+use crate::http::ClientAddress;
+use crate::http::limits::network_of;
+use crate::http::problem::Problem;
+use crate::service::desk;
+use crate::service::files::TicketFile;
+use crate::service::intake::{self, Once};
+use crate::service::setup::{self, Page};
+use crate::service::{App, Caller, Error, Outside};
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    screen: Screen,
+}
+
+/// The way in.
+#[utoipa::path(get, path = "/", tag = "pages", security(()),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub async fn home(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    answered(HttpResponse::Ok(), &HomePage { screen: Screen::of(&request) })
+}
+
+/// A change of look.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookForm {
+    set: String,
+    back: String,
+}
+
+/// Change text size, contrast or language, remembered in a cookie.
+#[utoipa::path(post, path = "/look", tag = "pages", security(()), request_body = LookForm,
+    responses((status = 303, description = "Back to the page")))]
+pub async fn look(request: HttpRequest, form: Form<LookForm>) -> HttpResponse {
+    let Form(LookForm { set, back }) = form;
+    let look = Cookie::build(LOOK, Screen::of(&request).with(&set))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .max_age(time::Duration::days(365))
+        .finish();
+    // A path of ours only: `//host` and `/\host` would lead elsewhere.
+    let is_path = back.starts_with('/')
+        && back.bytes().all(|it| it.is_ascii_alphanumeric() || b"/-_".contains(&it))
+        && !back.starts_with("//");
+    let back = if is_path { back } else { "/".to_owned() };
+    HttpResponse::SeeOther().insert_header((header::LOCATION, back)).cookie(look).finish()
+}
+
+/// What is put in, as it was typed.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReportForm {
+    key: String,
+    community: String,
+    description: String,
+    building: String,
+    unit: String,
+    room: String,
+    channel: String,
+    name: String,
+    phone: String,
+    email: String,
+    about_staff: String,
+    may_publish: String,
+}
+
+impl ReportForm {
+    fn submission(&self) -> Submission {
+        let given = |it: &String| Some(it.clone()).filter(|it| !it.trim().is_empty());
+        Submission {
+            community: self.community.clone(),
+            description: given(&self.description),
+            location: Some(Location {
+                building: given(&self.building),
+                unit: given(&self.unit),
+                room: given(&self.room),
+                ..Location::default()
+            }),
+            contact: Some(Contact {
+                name: given(&self.name),
+                phone: given(&self.phone),
+                email: given(&self.email),
+                address: None,
+                channel: Channel::parse(&self.channel),
+            }),
+            may_publish: Some(!self.may_publish.is_empty()),
+            about_staff: Some(!self.about_staff.is_empty()),
+            ..Submission::default()
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportPage {
+    screen: Screen,
+    form: ReportForm,
+    faults: Vec<String>,
+    communities: Vec<(String, String)>,
+    channels: Vec<(&'static str, String)>,
+}
+
+impl ReportPage {
+    async fn new(app: &App, screen: Screen, form: ReportForm, faults: Vec<String>) -> Result<Self, Error> {
+        let caller = Caller { actor: Actor::System, place: None };
+        let nodes = setup::list_nodes(app, &caller, true, Page { after: 0, limit: setup::PAGE_MAX }).await?;
+        let communities = nodes.items.into_iter().map(|it| it.node);
+        let communities = communities.filter(|it| it.kind == NodeKind::Community);
+        let communities = communities.map(|it| (it.code, it.name)).collect();
+        let offered = [Channel::None, Channel::Call, Channel::Sms, Channel::Visit, Channel::Letter];
+        let offered = offered.into_iter().chain([Channel::Email, Channel::Board]);
+        let channels = offered.map(|it| (it.as_str(), screen.say(&format!("channel.{it}")))).collect();
+        Ok(Self { screen, form, faults, communities, channels })
+    }
+}
+
+/// The form to put a matter in.
+#[utoipa::path(get, path = "/report", tag = "pages", security(()),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub async fn report(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let form = ReportForm { key: format!("{:032x}", rand::random::<u128>()), ..ReportForm::default() };
+    let page = ReportPage::new(&app, Screen::of(&request), form, Vec::new()).await?;
+    answered(HttpResponse::Ok(), &page)
+}
+
+#[derive(Template)]
+#[template(path = "receipt.html")]
+struct ReceiptPage {
+    screen: Screen,
+    number: String,
+    code: String,
+}
+
+/// Put a matter in; the same form sent again gives the same receipt.
+#[utoipa::path(post, path = "/report", tag = "pages", security(()), request_body = ReportForm,
+    responses((status = 201, description = "The receipt", content_type = "text/html", body = String)))]
+pub async fn send(
+    app: web::Data<App>,
+    caller: Caller,
+    request: HttpRequest,
+    form: Form<ReportForm>,
+) -> Result<HttpResponse, Problem> {
+    let Form(form) = form;
+    match take_in(&app, &caller, &form).await.map_err(Error::outside) {
+        Ok((number, code)) => {
+            answered(HttpResponse::Created(), &ReceiptPage { screen: Screen::left(&request), number, code })
+        }
+        Err(Outside::Refused(Refusal::Invalid(faults))) => {
+            let screen = Screen::left(&request);
+            let told = faults.0.iter().map(|it| in_language(&it.message, screen.language).to_owned());
+            let told = told.collect();
+            answered(HttpResponse::UnprocessableEntity(), &ReportPage::new(&app, screen, form, told).await?)
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Number and code of the ticket that the form became, now or when it was first sent.
+async fn take_in(app: &App, caller: &Caller, form: &ReportForm) -> Result<(String, String), Error> {
+    let submission = form.submission();
+    // A key too short to be random would be another resident's too.
+    let once = (form.key.len() >= 16).then(|| Once::by_key(caller, &form.key, &submission));
+    let receipt = intake::submit(app, caller, submission, once).await?;
+    Ok((receipt.ticket.number, receipt.receipt_code))
+}
+
+#[derive(Template)]
+#[template(path = "track.html")]
+struct TrackPage {
+    screen: Screen,
+    number: String,
+    fault: String,
+}
+
+/// The form that asks for number and code.
+#[utoipa::path(get, path = "/track", tag = "pages", security(()),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub async fn track_form(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let page = TrackPage { screen: Screen::of(&request), number: String::new(), fault: String::new() };
+    answered(HttpResponse::Ok(), &page)
+}
+
+/// The same form with the number of a printed receipt; its code is in the fragment, which stays in the browser.
+#[utoipa::path(get, path = "/r/{number}", tag = "pages", security(()), params(("number" = String, Path)),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub async fn receipt(request: HttpRequest, number: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let page = TrackPage { screen: Screen::of(&request), number: number.into_inner(), fault: String::new() };
+    answered(HttpResponse::Ok(), &page)
+}
+
+/// Number and code of a receipt.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrackForm {
+    number: String,
+    code: String,
+}
+
+/// See how a ticket stands.
+#[utoipa::path(post, path = "/track", tag = "pages", security(()), request_body = TrackForm,
+    responses((status = 200, description = "The ticket", content_type = "text/html", body = String)))]
+pub async fn track(
+    app: web::Data<App>,
+    caller: Caller,
+    address: ClientAddress,
+    request: HttpRequest,
+    form: Form<TrackForm>,
+) -> Result<HttpResponse, Problem> {
+    let Form(TrackForm { number, code }) = form;
+    let screen = Screen::left(&request);
+    match opened(&app, &caller, &number, &code, address).await.map_err(Error::outside) {
+        Ok(file) => answered(HttpResponse::Ok(), &TicketPage::of(&file, screen)),
+        Err(Outside::Refused(refusal)) => refused(screen, number, &refusal),
+        Err(other) => Err(other.into()),
+    }
+}
+
+async fn opened(
+    app: &App,
+    caller: &Caller,
+    number: &str,
+    code: &str,
+    address: ClientAddress,
+) -> Result<TicketFile, Error> {
+    let address = network_of(address.0).to_string();
+    let opened = desk::open(app, caller, number, Some(code), &address).await?;
+    desk::read(app, opened).await
+}
+
+/// A wrong code and an unknown number are told in the same words.
+fn refused(screen: Screen, number: String, refusal: &Refusal) -> Result<HttpResponse, Problem> {
+    let (status, fault) = match refusal {
+        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, screen.say("track.wrong")),
+        Refusal::Malformed(message) => {
+            (StatusCode::BAD_REQUEST, in_language(message, screen.language).to_owned())
+        }
+        other => return Err(other.clone().into()),
+    };
+    answered(HttpResponseBuilder::new(status), &TrackPage { screen, number, fault })
+}
+
+#[derive(Template)]
+#[template(path = "ticket.html")]
+struct TicketPage {
+    screen: Screen,
+    number: String,
+    subject: String,
+    status: String,
+    received_on: String,
+    description: String,
+    supplements: Vec<String>,
+    replies: Vec<String>,
+}
+
+impl TicketPage {
+    fn of(file: &TicketFile, screen: Screen) -> Self {
+        let owned = |name: &str| file.text(name).unwrap_or_default().to_owned();
+        // What waits for approval, was rejected or never went out is not the resident's to read.
+        let replies = file.ticket.replies.iter();
+        let replies =
+            replies.filter(|it| !matches!(it.delivery, Delivery::AwaitingApproval | Delivery::Failed));
+        Self {
+            number: file.ticket.number.clone(),
+            subject: owned(text::SUBJECT),
+            status: screen.say(&format!("status.{}", file.ticket.status)),
+            received_on: file.ticket.received_at.local_date(DEFAULT_ZONE).to_string(),
+            description: owned(text::DESCRIPTION),
+            supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
+            replies: replies.map(|it| owned(&text::reply(it.id))).collect(),
+            screen,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Residents' pages over plain HTTP: no script, no session, no code in an address.
+
+use serde_json::json;
+
+use crate::app::Answer;
+use crate::builders::World;
+use crate::harness::both_worlds;
+
+fn encoded(text: &str) -> String {
+    let escaped: Vec<String> = text.bytes().map(|it| format!("%{it:02X}")).collect();
+    escaped.concat()
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let pairs = fields.iter().map(|(name, text)| format!("{name}={}", encoded(text)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn post(world: &World, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let request = world.app.request("POST", path).header("Accept", "text/html");
+    request.text("application/x-www-form-urlencoded", form(fields)).send()
+}
+
+/// The texts of the large lines of a receipt: number and code.
+fn receipt_of(page: &str) -> (String, String) {
+    let mut parts = page.split("<dd class=\"big\">").skip(1).map(|it| it.split('<').next().unwrap());
+    (parts.next().unwrap().to_owned(), parts.next().unwrap().to_owned())
+}
+
+const PAGES: [&str; 5] = ["/", "/report", "/track", "/r/YD-20261123-00426", "/nothing"];
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}";
+
+both_worlds! {
+    fn a_matter_put_in_twice_is_one_ticket_and_is_found_by_its_receipt(world) {
+        let fields = [("key", KEY), ("community", "YD"), ("description", "楼道灯不亮"), ("building", "3"), ("channel", "none")];
+
+        let page = post(&world, "/report", &fields).expect(201).text;
+        let again = post(&world, "/report", &fields).expect(201).text;
+        let (number, code) = receipt_of(&page);
+        let found = post(&world, "/track", &[("number", &number.to_lowercase()), ("code", &code)]).expect(200);
+
+        assert_eq!(receipt_of(&again), (number.clone(), code.clone()));
+        assert!(found.text.contains("楼道灯不亮") && found.text.contains("已收到"), "{}", found.text);
+        assert_eq!(found.header("cache-control"), "no-store");
+        assert!(!found.text.contains(&code));
+    }
+
+    fn a_reply_stands_on_the_page_in_plain_words(world) {
+        let receipt = world.submit(json!({}));
+        world.resolve(&receipt.number);
+        world.steps(&receipt.number, &[("triager", "reply", json!({"text": "灯已换好，请看看。"}))]);
+
+        let page = post(&world, "/track", &[("number", &receipt.number), ("code", &receipt.code)]).expect(200);
+
+        assert!(page.text.contains("灯已换好，请看看。") && page.text.contains("已答复"), "{}", page.text);
+        assert!(!page.text.contains("handler") && !page.text.contains("triager"));
+    }
+
+    fn a_wrong_code_and_an_unknown_number_look_the_same(world) {
+        let receipt = world.submit(json!({}));
+        let wrong = if receipt.code == "00000000" { "00000001" } else { "00000000" };
+        let unknown = "YD-20261123-99990";
+        let unknown = (0..10).map(|it| format!("{}{it}", &unknown[..16])).find(|it| {
+            post(&world, "/track", &[("number", it), ("code", "12345678")]).status == 404
+        });
+        let unknown = unknown.unwrap();
+
+        let one = post(&world, "/track", &[("number", &receipt.number), ("code", wrong)]).expect(404).text;
+        let other = post(&world, "/track", &[("number", &unknown), ("code", wrong)]).expect(404).text;
+
+        assert_eq!(one.replace(&receipt.number, "N"), other.replace(&unknown, "N"));
+    }
+
+    fn what_was_typed_comes_back_escaped(world) {
+        let all = ["key", "community", "description", "building", "unit", "room", "channel", "name", "phone", "email"];
+        let fields: Vec<(&str, &str)> = all.iter().map(|it| (*it, EVIL)).collect();
+
+        let pages = [
+            post(&world, "/report", &fields).expect(422),
+            post(&world, "/track", &[("number", EVIL), ("code", EVIL)]).expect(400),
+            world.app.get(&format!("/r/{}", encoded(EVIL))).header("Accept", "text/html").send().expect(200),
+        ];
+
+        for page in pages {
+            assert!(!page.text.contains("<script>alert") && !page.text.contains("<img"), "{}", page.text);
+        }
+        let fields = [("key", KEY), ("community", "YD"), ("description", EVIL)];
+        let (number, code) = receipt_of(&post(&world, "/report", &fields).expect(201).text);
+        let page = post(&world, "/track", &[("number", &number), ("code", &code)]).expect(200).text;
+        assert!(!page.contains("<script>alert") && !page.contains("<img") && page.contains("{{7*7}}"), "{page}");
+    }
+
+    fn every_page_runs_only_our_own_files(world) {
+        for path in PAGES {
+            let page = world.app.get(path).header("Accept", "text/html").send();
+            let policy = page.header("content-security-policy");
+            assert!(policy.contains("script-src 'self';") && policy.contains("form-action 'self'"), "{path}");
+            assert!(!page.text.contains("style=") && !page.text.contains("http://"), "{path}");
+            for part in page.text.split("\"/assets/").skip(1) {
+                let file = world.app.get(&format!("/assets/{}", part.split('"').next().unwrap())).send();
+                assert!(file.expect(200).header("cache-control").contains("immutable"));
+            }
+        }
+        world.app.get("/nothing").send().expect(404).slug();
+    }
+
+    fn the_look_is_remembered_and_leads_to_our_own_pages_only(world) {
+        let set = |set: &str, back: &str| post(&world, "/look", &[("set", set), ("back", back)]).expect(303);
+        let larger = set("size-30", "/track");
+        let english = set("language", "//evil.example");
+
+        assert_eq!((larger.header("location"), english.header("location")), ("/track", "/"));
+        let look = |answer: &Answer| answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        let page = |cookie: String| world.app.get("/").header("Cookie", cookie).send().expect(200).text;
+        assert!(page(look(&larger)).contains("class=\"size-30\""));
+        let english = page(look(&english));
+        assert!(english.contains("Tell us, and hear back") && english.contains("lang=\"en\""), "{english}");
+    }
+
+    fn a_form_from_another_site_is_refused(world) {
+        let fields = form(&[("key", KEY), ("community", "YD"), ("description", "x")]);
+        let sent = |name: &str, from: &str| {
+            let request = world.app.request("POST", "/report").header(name, from).header("Accept", "text/html");
+            request.text("application/x-www-form-urlencoded", fields.clone()).send().status
+        };
+
+        assert_eq!(sent("Sec-Fetch-Site", "cross-site"), 403);
+        assert_eq!(sent("Origin", "https://evil.example"), 403);
+        assert_eq!(sent("Origin", "http://red-mailbox.test"), 201);
+    }
+}
+
+#[test]
+fn every_text_of_a_page_is_in_the_catalogue() {
+    use red_mailbox::notify::catalogue::{Language, say};
+
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap() {
+        let page = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for part in page.split("screen.say(\"").skip(1) {
+            let (section, key) = part.split('"').next().unwrap().split_once('.').unwrap();
+            for language in Language::ALL {
+                assert!(say(*language, section, key, &[]).is_ok(), "{section}.{key} in {language}");
+            }
+        }
+    }
+}
