@@ -21,10 +21,13 @@ fn post(world: &World, path: &str, fields: &[(&str, &str)]) -> Answer {
     request.text("application/x-www-form-urlencoded", form(fields)).send()
 }
 
-/// The texts of the large lines of a receipt: number and code.
+/// Number and code of a receipt.
 fn receipt_of(page: &str) -> (String, String) {
-    let mut parts = page.split("<dd class=\"big\">").skip(1).map(|it| it.split('<').next().unwrap());
-    (parts.next().unwrap().to_owned(), parts.next().unwrap().to_owned())
+    let part = |name: &str| {
+        let after = page.split_once(&format!("data-{name}=\"")).unwrap().1;
+        after.split('"').next().unwrap().to_owned()
+    };
+    (part("number"), part("code"))
 }
 
 const PAGES: [&str; 5] = ["/", "/report", "/track", "/r/YD-20261123-00426", "/nothing"];
@@ -44,6 +47,30 @@ both_worlds! {
         assert!(found.text.contains("楼道灯不亮") && found.text.contains("已收到"), "{}", found.text);
         assert_eq!(found.header("cache-control"), "no-store");
         assert!(!found.text.contains(&code));
+    }
+
+    fn a_receipt_shows_number_and_code_large_and_as_a_picture(world) {
+        let fields = [("key", KEY), ("community", "YD"), ("description", "楼道灯不亮")];
+
+        let page = post(&world, "/report", &fields).expect(201).text;
+
+        let (_, code) = receipt_of(&page);
+        assert!(page.contains(&format!("<i>{}</i><i>{}</i>", &code[..4], &code[4..])), "{page}");
+        assert!(page.contains("shape-rendering=\"crispEdges\"><path d=\"M4 4h1v1h-1z"), "{page}");
+    }
+
+    fn every_refusal_of_a_report_keeps_what_was_typed(world) {
+        let refused = |differ: &[(&str, &str)], status: u16| {
+            let mut fields = vec![("key", KEY), ("description", "楼道灯不亮")];
+            fields.extend(differ);
+            let page = post(&world, "/report", &fields).expect(status).text;
+            assert!(page.contains("楼道灯不亮</textarea>") && page.contains("data-summary"), "{page}");
+        };
+
+        refused(&[("community", "nowhere")], 422);
+        refused(&[("community", "YD"), ("channel", "email")], 422);
+        post(&world, "/report", &[("key", KEY), ("community", "YD"), ("description", "别的事")]).expect(201);
+        refused(&[("community", "YD")], 422);
     }
 
     fn a_reply_stands_on_the_page_in_plain_words(world) {
@@ -129,6 +156,19 @@ both_worlds! {
         assert_eq!(sent("Origin", "https://evil.example"), 403);
         assert_eq!(sent("Origin", "http://red-mailbox.test"), 201);
     }
+}
+
+#[test]
+fn a_section_of_the_catalogue_stands_in_one_file() {
+    let mut sections: Vec<String> = Vec::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/locales/zh-CN")).unwrap() {
+        let texts = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        sections.extend(texts.lines().filter(|it| it.starts_with('[')).map(str::to_owned));
+    }
+    let n_sections = sections.len();
+    sections.sort_unstable();
+    sections.dedup();
+    assert_eq!(sections.len(), n_sections, "{sections:?}");
 }
 
 #[test]

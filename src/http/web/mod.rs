@@ -4,6 +4,7 @@
 //! types them. The one cookie holds how the pages look.
 
 pub mod form;
+mod qr;
 pub mod resident;
 mod screen;
 

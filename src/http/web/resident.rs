@@ -2,16 +2,18 @@
 
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
 use askama::Template;
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::answered;
 use super::form::Form;
+use super::qr::Qr;
 use super::screen::{LOOK, Screen, in_language};
 use crate::domain::people::Actor;
 use crate::domain::refusal::Refusal;
-use crate::domain::setup::{DEFAULT_ZONE, NodeKind};
+use crate::domain::setup::NodeKind;
 use crate::domain::ticket::intake::{Contact, Location, Submission};
 use crate::domain::ticket::{Channel, Delivery, text};
 use crate::http::ClientAddress;
@@ -19,7 +21,7 @@ use crate::http::limits::network_of;
 use crate::http::problem::Problem;
 use crate::service::desk;
 use crate::service::files::TicketFile;
-use crate::service::intake::{self, Once};
+use crate::service::intake::{self, Once, Receipt};
 use crate::service::setup::{self, Page};
 use crate::service::{App, Caller, Error, Outside};
 
@@ -135,7 +137,8 @@ impl ReportPage {
 #[utoipa::path(get, path = "/report", tag = "pages", security(()),
     responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
 pub async fn report(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let form = ReportForm { key: format!("{:032x}", rand::random::<u128>()), ..ReportForm::default() };
+    let key = format!("{:032x}", rand::random::<u128>());
+    let form = ReportForm { key, channel: Channel::None.to_string(), ..ReportForm::default() };
     let page = ReportPage::new(&app, Screen::of(&request), form, Vec::new()).await?;
     answered(HttpResponse::Ok(), &page)
 }
@@ -146,6 +149,31 @@ struct ReceiptPage {
     screen: Screen,
     number: String,
     code: String,
+    /// The code in two groups of four.
+    groups: Vec<String>,
+    received_on: String,
+    /// The promised day, where one is kept.
+    due_on: String,
+    qr: Option<Qr>,
+}
+
+impl ReceiptPage {
+    async fn new(app: &App, screen: Screen, receipt: Receipt) -> Result<Self, Error> {
+        let zone = setup::zone_of(app, receipt.ticket.node).await?;
+        let (ticket, code) = (receipt.ticket, receipt.receipt_code);
+        let signs: Vec<char> = code.chars().collect();
+        // The fragment stays in the browser: the code reaches neither a server's log nor a proxy's.
+        let address = format!("{}/r/{}#{code}", app.settings.public_url, ticket.number);
+        Ok(Self {
+            groups: signs.chunks(4).map(|it| it.iter().collect()).collect(),
+            received_on: ticket.received_at.local_date(zone).to_string(),
+            due_on: ticket.due_at.map(|it| it.local_date(zone).to_string()).unwrap_or_default(),
+            qr: Qr::of(&address),
+            number: ticket.number,
+            screen,
+            code,
+        })
+    }
 }
 
 /// Put a matter in; the same form sent again gives the same receipt.
@@ -158,27 +186,49 @@ pub async fn send(
     form: Form<ReportForm>,
 ) -> Result<HttpResponse, Problem> {
     let Form(form) = form;
-    match take_in(&app, &caller, &form).await.map_err(Error::outside) {
-        Ok((number, code)) => {
-            answered(HttpResponse::Created(), &ReceiptPage { screen: Screen::left(&request), number, code })
-        }
-        Err(Outside::Refused(Refusal::Invalid(faults))) => {
-            let screen = Screen::left(&request);
-            let told = faults.0.iter().map(|it| in_language(&it.message, screen.language).to_owned());
-            let told = told.collect();
-            answered(HttpResponse::UnprocessableEntity(), &ReportPage::new(&app, screen, form, told).await?)
-        }
-        Err(other) => Err(other.into()),
+    let screen = Screen::left(&request);
+    match take_in(&app, &caller, &form).await {
+        Ok(receipt) => answered(HttpResponse::Created(), &ReceiptPage::new(&app, screen, receipt).await?),
+        Err(error) => not_taken(&app, screen, form, error).await,
     }
 }
 
-/// Number and code of the ticket that the form became, now or when it was first sent.
-async fn take_in(app: &App, caller: &Caller, form: &ReportForm) -> Result<(String, String), Error> {
+/// The ticket that the form became, now or when it was first sent.
+async fn take_in(app: &App, caller: &Caller, form: &ReportForm) -> Result<Receipt, Error> {
     let submission = form.submission();
     // A key too short to be random would be another resident's too.
     let once = (form.key.len() >= 16).then(|| Once::by_key(caller, &form.key, &submission));
-    let receipt = intake::submit(app, caller, submission, once).await?;
-    Ok((receipt.ticket.number, receipt.receipt_code))
+    intake::submit(app, caller, submission, once).await
+}
+
+/// The form again with what was typed, whatever the refusal: nobody writes a matter down twice.
+async fn not_taken(
+    app: &App,
+    screen: Screen,
+    form: ReportForm,
+    error: Error,
+) -> Result<HttpResponse, Problem> {
+    let (problem, told) = match error.outside() {
+        Outside::Refused(Refusal::Invalid(faults)) => {
+            let told = faults.0.iter().map(|it| in_language(&it.message, screen.language).to_owned());
+            let told = told.collect();
+            (Problem::from(Refusal::Invalid(faults)), told)
+        }
+        other => {
+            let problem = Problem::from(other);
+            let told = vec![in_language(problem.detail(), screen.language).to_owned()];
+            (problem, told)
+        }
+    };
+    let mut builder = HttpResponseBuilder::new(problem.status_code());
+    if let Some(seconds) = problem.retry_after_s() {
+        builder.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    match ReportPage::new(app, screen, form, told).await {
+        Ok(page) => answered(builder, &page),
+        // The database is away: the page cannot be drawn either.
+        Err(_also_away) => Err(problem),
+    }
 }
 
 #[derive(Template)]
@@ -226,7 +276,10 @@ pub async fn track(
     let Form(TrackForm { number, code }) = form;
     let screen = Screen::left(&request);
     match opened(&app, &caller, &number, &code, address).await.map_err(Error::outside) {
-        Ok(file) => answered(HttpResponse::Ok(), &TicketPage::of(&file, screen)),
+        Ok(file) => {
+            let zone = setup::zone_of(&app, file.ticket.node).await?;
+            answered(HttpResponse::Ok(), &TicketPage::of(&file, zone, screen))
+        }
         Err(Outside::Refused(refusal)) => refused(screen, number, &refusal),
         Err(other) => Err(other.into()),
     }
@@ -270,7 +323,7 @@ struct TicketPage {
 }
 
 impl TicketPage {
-    fn of(file: &TicketFile, screen: Screen) -> Self {
+    fn of(file: &TicketFile, zone: Tz, screen: Screen) -> Self {
         let owned = |name: &str| file.text(name).unwrap_or_default().to_owned();
         // What waits for approval, was rejected or never went out is not the resident's to read.
         let replies = file.ticket.replies.iter();
@@ -280,7 +333,7 @@ impl TicketPage {
             number: file.ticket.number.clone(),
             subject: owned(text::SUBJECT),
             status: screen.say(&format!("status.{}", file.ticket.status)),
-            received_on: file.ticket.received_at.local_date(DEFAULT_ZONE).to_string(),
+            received_on: file.ticket.received_at.local_date(zone).to_string(),
             description: owned(text::DESCRIPTION),
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
             replies: replies.map(|it| owned(&text::reply(it.id))).collect(),
