@@ -65,9 +65,10 @@ routes! {
     GET "/" => web::resident::home;
     GET "/report" => web::resident::report;
     POST "/report" => web::resident::send;
-    GET "/track" => web::resident::track_form;
-    POST "/track" => web::resident::track;
-    GET "/r/{number}" => web::resident::receipt;
+    GET "/track" => web::track::form;
+    POST "/track" => web::track::look_up;
+    POST "/track/act" => web::track::act;
+    GET "/r/{number}" => web::track::receipt;
     POST "/look" => web::resident::look;
     GET "/assets/{file}" => web::asset;
 

@@ -18,6 +18,7 @@ pub mod queue;
 pub mod receipts;
 pub mod setup;
 pub mod start;
+pub mod story;
 pub mod timer;
 pub mod tokens;
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::app::Answer;
-use crate::builders::World;
+use crate::builders::{Receipt, World};
 use crate::harness::both_worlds;
 
 fn encoded(text: &str) -> String {
@@ -19,6 +19,13 @@ fn form(fields: &[(&str, &str)]) -> String {
 fn post(world: &World, path: &str, fields: &[(&str, &str)]) -> Answer {
     let request = world.app.request("POST", path).header("Accept", "text/html");
     request.text("application/x-www-form-urlencoded", form(fields)).send()
+}
+
+/// The resident does something with the ticket of `receipt`.
+fn act(world: &World, receipt: &Receipt, differ: &[(&str, &str)]) -> Answer {
+    let mut fields = vec![("number", receipt.number.as_str()), ("code", receipt.code.as_str())];
+    fields.extend(differ);
+    post(world, "/track/act", &fields)
 }
 
 /// Number and code of a receipt.
@@ -46,7 +53,8 @@ both_worlds! {
         assert_eq!(receipt_of(&again), (number.clone(), code.clone()));
         assert!(found.text.contains("楼道灯不亮") && found.text.contains("已收到"), "{}", found.text);
         assert_eq!(found.header("cache-control"), "no-store");
-        assert!(!found.text.contains(&code));
+        let hidden = format!("<input type=\"hidden\" name=\"code\" value=\"{code}\">");
+        assert!(!found.text.replace(&hidden, "").contains(&code), "{}", found.text);
     }
 
     fn a_receipt_shows_number_and_code_large_and_as_a_picture(world) {
@@ -82,6 +90,76 @@ both_worlds! {
 
         assert!(page.text.contains("灯已换好，请看看。") && page.text.contains("已答复"), "{}", page.text);
         assert!(!page.text.contains("handler") && !page.text.contains("triager"));
+    }
+
+    fn the_course_is_told_with_the_name_of_the_unit(world) {
+        let receipt = world.submit(json!({}));
+        world.resolve(&receipt.number);
+
+        let page = post(&world, "/track", &[("number", &receipt.number), ("code", &receipt.code)]).expect(200);
+
+        let at = |words: &str| page.text.find(words).unwrap_or_else(|| panic!("{words}: {}", page.text));
+        assert!(at("收到您反映的事") < at("社区已受理") && at("社区已受理") < at("事情已处理"));
+        assert!(!page.text.contains("step.") && !page.text.contains("交给办理"), "{}", page.text);
+    }
+
+    fn what_a_resident_adds_stands_on_the_page_escaped(world) {
+        let receipt = world.submit(json!({}));
+
+        let empty = act(&world, &receipt, &[("verb", "add"), ("words", " ")]).expect(422);
+        let page = act(&world, &receipt, &[("verb", "add"), ("words", EVIL)]).expect(200).text;
+
+        assert!(empty.text.contains("role=\"alert\""), "{}", empty.text);
+        assert!(page.contains("补充已收到") && page.contains("您补充了情况"), "{page}");
+        assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
+        let staff = world.ticket("triager", &receipt.number);
+        assert!(staff.to_string().contains("alert(1)"), "{staff}");
+    }
+
+    fn unsolved_starts_the_next_cycle_and_solved_closes(world) {
+        let receipt = world.submit(json!({}));
+        world.resolve(&receipt.number);
+        world.steps(&receipt.number, &[("triager", "reply", json!({"text": "灯已换好。"}))]);
+
+        act(&world, &receipt, &[("verb", "rate")]).expect(422);
+        act(&world, &receipt, &[("verb", "rate"), ("solved", "yes"), ("satisfaction", "6")]).expect(422);
+        let again = act(&world, &receipt, &[("verb", "rate"), ("solved", "no"), ("words", "还是不亮")]).expect(200);
+        assert!(again.text.contains("我们再办一次") && !again.text.contains("name=\"solved\""), "{}", again.text);
+        assert_eq!(world.ticket("triager", &receipt.number)["cycle"], 2);
+
+        world.steps(&receipt.number, &[
+            ("handler", "acknowledge", json!({})),
+            ("handler", "resolve", json!({"result": "重新接线，已亮。"})),
+            ("triager", "reply", json!({"text": "又修了一次，请看看。"})),
+        ]);
+        let solved = [("verb", "rate"), ("solved", "yes"), ("satisfaction", "5"), ("words", "")];
+        let page = act(&world, &receipt, &solved).expect(200).text;
+        assert!(page.contains("谢谢您的评价") && page.contains("已结束"), "{page}");
+    }
+
+    fn a_withdrawn_or_declined_ticket_offers_what_is_left_to_do(world) {
+        let receipt = world.submit(json!({}));
+        let page = act(&world, &receipt, &[("verb", "withdraw")]).expect(200).text;
+        assert!(page.contains("已经撤回") && !page.contains("/track/act"), "{page}");
+        act(&world, &receipt, &[("verb", "withdraw")]).expect(409);
+        act(&world, &receipt, &[("verb", "publish")]).expect(422);
+
+        let declined = world.submit(json!({}));
+        world.steps(&declined.number, &[("triager", "decline", json!({"reason": "不归社区管"}))]);
+        let page = act(&world, &declined, &[("verb", "reopen"), ("words", "")]).expect(422).text;
+        assert!(page.contains("value=\"reopen\"") && !page.contains("value=\"rate\""), "{page}");
+        act(&world, &declined, &[("verb", "reopen"), ("words", "路灯是社区的")]).expect(200);
+    }
+
+    fn nobody_acts_with_a_wrong_code(world) {
+        let receipt = world.submit(json!({}));
+        let wrong = if receipt.code == "00000000" { "00000001" } else { "00000000" };
+
+        let fields = [("number", receipt.number.as_str()), ("code", wrong), ("verb", "withdraw")];
+        let page = post(&world, "/track/act", &fields).expect(404).text;
+
+        assert!(page.contains("编号和查询码对不上"), "{page}");
+        assert_eq!(world.ticket("triager", &receipt.number)["status"], "received");
     }
 
     fn a_wrong_code_and_an_unknown_number_look_the_same(world) {

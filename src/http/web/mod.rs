@@ -7,6 +7,7 @@ pub mod form;
 mod qr;
 pub mod resident;
 mod screen;
+pub mod track;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -1,10 +1,9 @@
-//! Home, put in, receipt, and see how it stands.
+//! Home, put in, and the receipt.
 
 use actix_web::cookie::{Cookie, SameSite, time};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
 use askama::Template;
-use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::answered;
@@ -14,13 +13,9 @@ use super::screen::{LOOK, Screen, in_language};
 use crate::domain::people::Actor;
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::NodeKind;
+use crate::domain::ticket::Channel;
 use crate::domain::ticket::intake::{Contact, Location, Submission};
-use crate::domain::ticket::{Channel, Delivery, text};
-use crate::http::ClientAddress;
-use crate::http::limits::network_of;
 use crate::http::problem::Problem;
-use crate::service::desk;
-use crate::service::files::TicketFile;
 use crate::service::intake::{self, Once, Receipt};
 use crate::service::setup::{self, Page};
 use crate::service::{App, Caller, Error, Outside};
@@ -228,116 +223,5 @@ async fn not_taken(
         Ok(page) => answered(builder, &page),
         // The database is away: the page cannot be drawn either.
         Err(_also_away) => Err(problem),
-    }
-}
-
-#[derive(Template)]
-#[template(path = "track.html")]
-struct TrackPage {
-    screen: Screen,
-    number: String,
-    fault: String,
-}
-
-/// The form that asks for number and code.
-#[utoipa::path(get, path = "/track", tag = "pages", security(()),
-    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
-pub async fn track_form(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let page = TrackPage { screen: Screen::of(&request), number: String::new(), fault: String::new() };
-    answered(HttpResponse::Ok(), &page)
-}
-
-/// The same form with the number of a printed receipt; its code is in the fragment, which stays in the browser.
-#[utoipa::path(get, path = "/r/{number}", tag = "pages", security(()), params(("number" = String, Path)),
-    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
-pub async fn receipt(request: HttpRequest, number: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let page = TrackPage { screen: Screen::of(&request), number: number.into_inner(), fault: String::new() };
-    answered(HttpResponse::Ok(), &page)
-}
-
-/// Number and code of a receipt.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TrackForm {
-    number: String,
-    code: String,
-}
-
-/// See how a ticket stands.
-#[utoipa::path(post, path = "/track", tag = "pages", security(()), request_body = TrackForm,
-    responses((status = 200, description = "The ticket", content_type = "text/html", body = String)))]
-pub async fn track(
-    app: web::Data<App>,
-    caller: Caller,
-    address: ClientAddress,
-    request: HttpRequest,
-    form: Form<TrackForm>,
-) -> Result<HttpResponse, Problem> {
-    let Form(TrackForm { number, code }) = form;
-    let screen = Screen::left(&request);
-    match opened(&app, &caller, &number, &code, address).await.map_err(Error::outside) {
-        Ok(file) => {
-            let zone = setup::zone_of(&app, file.ticket.node).await?;
-            answered(HttpResponse::Ok(), &TicketPage::of(&file, zone, screen))
-        }
-        Err(Outside::Refused(refusal)) => refused(screen, number, &refusal),
-        Err(other) => Err(other.into()),
-    }
-}
-
-async fn opened(
-    app: &App,
-    caller: &Caller,
-    number: &str,
-    code: &str,
-    address: ClientAddress,
-) -> Result<TicketFile, Error> {
-    let address = network_of(address.0).to_string();
-    let opened = desk::open(app, caller, number, Some(code), &address).await?;
-    desk::read(app, opened).await
-}
-
-/// A wrong code and an unknown number are told in the same words.
-fn refused(screen: Screen, number: String, refusal: &Refusal) -> Result<HttpResponse, Problem> {
-    let (status, fault) = match refusal {
-        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, screen.say("track.wrong")),
-        Refusal::Malformed(message) => {
-            (StatusCode::BAD_REQUEST, in_language(message, screen.language).to_owned())
-        }
-        other => return Err(other.clone().into()),
-    };
-    answered(HttpResponseBuilder::new(status), &TrackPage { screen, number, fault })
-}
-
-#[derive(Template)]
-#[template(path = "ticket.html")]
-struct TicketPage {
-    screen: Screen,
-    number: String,
-    subject: String,
-    status: String,
-    received_on: String,
-    description: String,
-    supplements: Vec<String>,
-    replies: Vec<String>,
-}
-
-impl TicketPage {
-    fn of(file: &TicketFile, zone: Tz, screen: Screen) -> Self {
-        let owned = |name: &str| file.text(name).unwrap_or_default().to_owned();
-        // What waits for approval, was rejected or never went out is not the resident's to read.
-        let replies = file.ticket.replies.iter();
-        let replies =
-            replies.filter(|it| !matches!(it.delivery, Delivery::AwaitingApproval | Delivery::Failed));
-        Self {
-            number: file.ticket.number.clone(),
-            subject: owned(text::SUBJECT),
-            status: screen.say(&format!("status.{}", file.ticket.status)),
-            received_on: file.ticket.received_at.local_date(zone).to_string(),
-            description: owned(text::DESCRIPTION),
-            supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
-            replies: replies.map(|it| owned(&text::reply(it.id))).collect(),
-            screen,
-        }
     }
 }

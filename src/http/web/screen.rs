@@ -38,8 +38,13 @@ impl Screen {
 
     /// The text `section.key`; the key itself where the catalogue lacks it, which a test finds.
     pub(super) fn say(&self, key: &str) -> String {
+        self.say_with(key, &[])
+    }
+
+    /// The same with places filled in.
+    pub(super) fn say_with(&self, key: &str, fields: &[(&str, &str)]) -> String {
         let (section, name) = key.split_once('.').unwrap_or((key, ""));
-        catalogue::say(self.language, section, name, &[]).unwrap_or_else(|_lacking| key.to_owned())
+        catalogue::say(self.language, section, name, fields).unwrap_or_else(|_lacking| key.to_owned())
     }
 
     pub(super) fn asset(&self, name: &str) -> String {
