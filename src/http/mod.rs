@@ -69,6 +69,7 @@ routes! {
     POST "/track" => web::track::look_up;
     POST "/track/act" => web::track::act;
     GET "/r/{number}" => web::track::receipt;
+    GET "/board" => web::board::board;
     POST "/look" => web::resident::look;
     GET "/assets/{file}" => web::asset;
 
@@ -108,6 +109,9 @@ routes! {
     POST "/api/v1/tickets/{number}/replies/{id}/retry" => api::actions::retry_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
+
+    // The board.
+    GET "/api/v1/board" => api::board::list;
 
     // The trail.
     GET "/api/v1/audit/verify" => api::audit::verify;

@@ -37,7 +37,7 @@ fn receipt_of(page: &str) -> (String, String) {
     (part("number"), part("code"))
 }
 
-const PAGES: [&str; 5] = ["/", "/report", "/track", "/r/YD-20261123-00426", "/nothing"];
+const PAGES: [&str; 6] = ["/", "/board", "/report", "/track", "/r/YD-20261123-00426", "/nothing"];
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}";
 
@@ -149,6 +149,46 @@ both_worlds! {
         let page = act(&world, &declined, &[("verb", "reopen"), ("words", "")]).expect(422).text;
         assert!(page.contains("value=\"reopen\"") && !page.contains("value=\"rate\""), "{page}");
         act(&world, &declined, &[("verb", "reopen"), ("words", "路灯是社区的")]).expect(200);
+    }
+
+    fn the_board_shows_what_is_published_and_nothing_else(world) {
+        let secret = "路灯坏了，找13812345678";
+        let shown = world.submit(json!({"subject": secret, "description": "家里有病人", "may_publish": true,
+            "location": {"building": "3"}, "contact": {"name": "李奶奶", "phone": "13900001111", "channel": "call"}}));
+        world.resolve(&shown.number);
+        world.steps(&shown.number, &[("triager", "publish", json!({}))]);
+        let hidden = world.submit(json!({"subject": "另一件路灯", "may_publish": true}));
+        world.resolve(&hidden.number);
+
+        let page = world.app.get("/board").send().expect(200).text;
+        let found = |query: &str| world.app.get(&format!("/api/v1/board{query}")).send().expect(200).json();
+
+        assert!(page.contains("路灯坏了，找…") && page.contains("灯已换好"), "{page}");
+        for private in ["13812345678", "病人", "李奶奶", "13900001111", "另一件", shown.number.as_str()] {
+            assert!(!page.contains(private) && !found("").to_string().contains(private), "{private}: {page}");
+        }
+        let n_found = |query: &str| found(query)["items"].as_array().unwrap().len();
+        assert_eq!((n_found("?building=3"), n_found("?building=4")), (1, 0));
+        assert_eq!(n_found(&format!("?q={}", encoded("路灯"))), 1);
+        // What is not shown is not found either.
+        assert_eq!(n_found(&format!("?q={}", encoded("病人"))), 0);
+        assert_eq!((n_found("?category=street_light"), n_found("?category=fire")), (1, 0));
+        world.app.get("/api/v1/board?category=nothing").send().expect(422);
+        world.app.get("/api/v1/board?limit=0&cursor=x").send().expect(422);
+    }
+
+    fn the_board_has_pages(world) {
+        for n in 1..=3 {
+            let receipt = world.submit(json!({"subject": format!("第{n}件"), "may_publish": true}));
+            world.resolve(&receipt.number);
+            world.steps(&receipt.number, &[("triager", "publish", json!({}))]);
+        }
+
+        let page = |query: &str| world.app.get(&format!("/api/v1/board?limit=2{query}")).send().expect(200).json();
+        let (one, two) = (page(""), page("&cursor=2"));
+
+        assert_eq!((one["items"][0]["subject"].as_str(), one["next_cursor"].as_str()), (Some("第3件"), Some("2")));
+        assert_eq!((two["items"][0]["subject"].as_str(), two["next_cursor"].as_str()), (Some("第1件"), None));
     }
 
     fn nobody_acts_with_a_wrong_code(world) {

@@ -3,6 +3,7 @@
 //! A receipt's code travels in form bodies only, and no cookie carries authority: whoever has number and code
 //! types them. The one cookie holds how the pages look.
 
+pub mod board;
 pub mod form;
 mod qr;
 pub mod resident;
