@@ -85,6 +85,7 @@ fn sample_settings(settings: &Settings, folder: &Path, listen: SocketAddr) -> Re
 fn announce(sample: &Sample, password: &str, address: SocketAddr, folder: &Folder) -> Outcome {
     let (number, code) = &sample.receipt;
     say(&format!("\n红色信箱示例 red-mailbox demo: {} 件 tickets", sample.n_tickets))?;
+    say(&format!("  居民页面 pages    http://{address}/"))?;
     say(&format!("  接口文档 API docs http://{address}/docs"))?;
     say(&format!("  登录 sign in      POST http://{address}/api/v1/auth/login"))?;
     say(&format!("  查询回执 a receipt to try: {number}  code {code}"))?;

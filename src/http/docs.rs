@@ -12,12 +12,6 @@ use crate::service::Error;
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// The way in until there are pages: the API's description.
-#[utoipa::path(get, path = "/", tag = "server", security(()), responses((status = 303, description = "See /docs/")))]
-pub(super) async fn home() -> HttpResponse {
-    see("/docs/")
-}
-
 /// The browsable description, under its proper address.
 #[utoipa::path(get, path = "/docs", tag = "server", security(()), responses((status = 303, description = "See /docs/")))]
 pub(super) async fn without_slash() -> HttpResponse {

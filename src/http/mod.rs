@@ -19,9 +19,10 @@ mod security;
 mod server;
 mod status;
 mod strict;
+pub mod web;
 
 use actix_web::http::Method;
-use actix_web::{Route, guard, web};
+use actix_web::{Route, guard, web as actix};
 
 pub use actor::{ClientAddress, SignInTry, StaffCaller};
 pub use body::{Body, Query};
@@ -53,13 +54,24 @@ macro_rules! routes {
 }
 routes! {
     // The server itself.
-    GET "/" => docs::home;
     GET "/livez" => status::livez;
     GET "/readyz" => status::readyz;
     GET "/metrics" => metrics::metrics;
     GET "/openapi.json" => docs::openapi_json;
     GET "/docs" => docs::without_slash;
     GET "/docs/{file:.*}" => docs::page;
+
+    // Residents' pages.
+    GET "/" => web::resident::home;
+    GET "/report" => web::resident::report;
+    POST "/report" => web::resident::send;
+    GET "/track" => web::track::form;
+    POST "/track" => web::track::look_up;
+    POST "/track/act" => web::track::act;
+    GET "/r/{number}" => web::track::receipt;
+    GET "/board" => web::board::board;
+    POST "/look" => web::resident::look;
+    GET "/assets/{file}" => web::asset;
 
     // Tickets.
     POST "/api/v1/tickets" => api::tickets::submit;
@@ -101,6 +113,9 @@ routes! {
     POST "/api/v1/tickets/{number}/replies/{id}/retry" => api::actions::retry_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
+
+    // The board.
+    GET "/api/v1/board" => api::board::list;
 
     // The trail.
     GET "/api/v1/audit/verify" => api::audit::verify;
@@ -188,26 +203,26 @@ pub fn routes_by_path() -> Vec<(&'static str, Vec<Method>)> {
 }
 
 /// Registers every route: a wrong method is told the right ones, an unknown path is a problem.
-fn register(config: &mut web::ServiceConfig) {
+fn register(config: &mut actix::ServiceConfig) {
     for (path, methods) in routes_by_path() {
         let mut allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
         if methods.contains(&Method::GET) {
             allow.push("HEAD");
         }
         let allow = allow.join(", ");
-        let mut resource = web::resource(path);
+        let mut resource = actix::resource(path);
         for line in table().into_iter().filter(|it| it.path == path) {
             let route = if line.method == Method::GET {
-                web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+                actix::route().guard(guard::Any(guard::Get()).or(guard::Head()))
             } else {
-                web::method(line.method)
+                actix::method(line.method)
             };
             resource = resource.route((line.handler)(route));
         }
-        config.service(resource.default_service(web::to(move || {
+        config.service(resource.default_service(actix::to(move || {
             let allow = allow.clone();
             async move { Err::<String, _>(Problem::from(problem::WebFault::Method { allow })) }
         })));
     }
-    config.default_service(web::to(async || Err::<String, _>(Problem::from(problem::WebFault::NoRoute))));
+    config.default_service(actix::to(async || Err::<String, _>(Problem::from(problem::WebFault::NoRoute))));
 }

@@ -160,6 +160,16 @@ impl Problem {
         self.row.1
     }
 
+    /// What happened and what to do next, in Chinese and English.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// After how many seconds to try again, where that helps.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        self.more.retry_after_s
+    }
+
     /// The fields that are blamed.
     pub fn fields(&self) -> Vec<&str> {
         self.more.errors.iter().map(|it| it.field.as_str()).collect()

@@ -55,18 +55,22 @@ fn id_of(request: &ServiceRequest) -> String {
 fn put_right(answer: ServiceResponse, id: &str) -> ServiceResponse {
     let ours = answer.response().error().and_then(|it| it.as_error::<Problem>()).cloned();
     let status = answer.status();
-    let is_problem =
-        answer.headers().get(header::CONTENT_TYPE).is_some_and(|it| it.as_bytes() == MEDIA_TYPE.as_bytes());
+    let is_told = answer.headers().get(header::CONTENT_TYPE).is_some_and(|it| {
+        // A page says in its own words what is wrong with a form.
+        it.as_bytes() == MEDIA_TYPE.as_bytes() || it.as_bytes().starts_with(b"text/html")
+    });
     let problem = match ours {
         Some(problem) => problem,
-        None if is_problem || !(status.is_client_error() || status.is_server_error()) => return answer,
+        None if is_told || !(status.is_client_error() || status.is_server_error()) => return answer,
         None => Problem::of_status(status),
     };
     let request = answer.request().clone();
     let public_url =
         request.app_data::<web::Data<App>>().map_or_else(String::new, |it| it.settings.public_url.clone());
     debug_assert!(problem.status_code().as_u16() >= 400);
-    ServiceResponse::new(request, problem.answer(&public_url, id))
+    let answer = problem.answer(&public_url, id);
+    let answer = super::web::for_reader(&request, &problem, answer);
+    ServiceResponse::new(request, answer)
 }
 
 fn with_headers(mut answer: ServiceResponse, id: &str) -> ServiceResponse {

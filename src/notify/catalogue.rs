@@ -12,8 +12,20 @@ words! {
 
 type Texts = BTreeMap<String, BTreeMap<String, String>>;
 
-static CHINESE: LazyLock<Texts> = LazyLock::new(|| read(include_str!("../../locales/zh-CN/mail.toml")));
-static ENGLISH: LazyLock<Texts> = LazyLock::new(|| read(include_str!("../../locales/en/mail.toml")));
+static CHINESE: LazyLock<Texts> = LazyLock::new(|| {
+    read(concat!(
+        include_str!("../../locales/zh-CN/mail.toml"),
+        "\n",
+        include_str!("../../locales/zh-CN/pages.toml")
+    ))
+});
+static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
+    read(concat!(
+        include_str!("../../locales/en/mail.toml"),
+        "\n",
+        include_str!("../../locales/en/pages.toml")
+    ))
+});
 
 /// An unreadable file is an empty catalogue, in which nothing is found; the tests read every file.
 fn read(toml: &str) -> Texts {

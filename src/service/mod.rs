@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod board;
 pub mod circumstances;
 pub mod clocks;
 pub mod delivery;
@@ -20,6 +21,7 @@ pub mod queue;
 pub mod receipts;
 pub mod setup;
 pub mod start;
+pub mod story;
 pub mod timer;
 pub mod tokens;
 

@@ -5,6 +5,7 @@
 #![warn(clippy::missing_errors_doc)]
 
 pub mod audit;
+pub mod board;
 pub mod db;
 pub mod events;
 pub mod migrate;

@@ -15,6 +15,7 @@ mod intake;
 mod intruder;
 mod lifecycle;
 mod migrations;
+mod pages;
 mod postgres;
 mod process;
 mod queue;

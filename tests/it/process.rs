@@ -1,5 +1,7 @@
 //! The program as operators meet it: exit status, words on standard error, a graceful stop.
 
+use diesel::connection::{Connection as _, SimpleConnection as _};
+use diesel::sqlite::SqliteConnection;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -115,6 +117,11 @@ fn a_damaged_database_turns_readyz_red_and_stays_under_suspicion() {
     let folder = tempfile::tempdir().unwrap();
     let (file, mark) = (folder.path().join("red-mailbox.db"), folder.path().join("red-mailbox.db-serving"));
     assert_eq!(run(folder.path(), &["migrate"]).status.code(), Some(0));
+    // The last page is then one that nothing but the check reads.
+    let mut conn = SqliteConnection::establish(&file.display().to_string()).unwrap();
+    conn.batch_execute("CREATE TABLE ballast (body BLOB); INSERT INTO ballast VALUES (zeroblob(40000))")
+        .unwrap();
+    drop(conn);
     let mut bytes = std::fs::read(&file).unwrap();
     let last_page = bytes.len() - 4096;
     bytes[last_page..].fill(0x55);

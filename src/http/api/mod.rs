@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod audit;
 pub mod auth;
+pub mod board;
 pub mod clocks;
 pub mod notices;
 pub mod setup;

@@ -15,7 +15,9 @@ pub use entries::{
 pub use kiosks::{
     DEVICE_TOKEN_PREFIX, add_kiosk, authenticate_device, issue_device_token, revoke_device_token,
 };
-pub use nodes::{NodeCard, add_node, change_node, check_may_change_node, get_node, list_nodes, retire_node};
+pub use nodes::{
+    NodeCard, add_node, change_node, check_may_change_node, get_node, list_nodes, retire_node, zone_of,
+};
 pub use seed::ensure_seeded;
 
 use serde_json::Value;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{App, Caller, Doing, Error, Page, PageOf, check_version, taken};
@@ -54,6 +55,14 @@ pub async fn get_node(app: &App, caller: &Caller, code: &str) -> Result<NodeCard
             card(db, node)
         })
         .await
+}
+
+/// The time zone in which the community or other node `id` lives.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn zone_of(app: &App, id: NodeId) -> Result<Tz, Error> {
+    app.store.read(move |db| Ok(rows::find_node(db, id)?.time_zone)).await
 }
 
 /// Adds a node of the JSON object `fields`.

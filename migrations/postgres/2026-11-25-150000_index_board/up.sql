@@ -1,0 +1,2 @@
+-- The board reads what is published, newest first, and touches no other ticket.
+CREATE INDEX ticket_published_position_idx ON ticket (position) WHERE published;

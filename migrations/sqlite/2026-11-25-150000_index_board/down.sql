@@ -1,0 +1,1 @@
+DROP INDEX ticket_published_position_idx;

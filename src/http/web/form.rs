@@ -1,0 +1,79 @@
+//! The body of a form: bounded, from our own pages only, each field by its name.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
+use serde::de::{DeserializeOwned, value::MapDeserializer};
+
+use crate::domain::refusal::Refusal;
+use crate::http::body::BYTES_MAX;
+use crate::http::form::{Part, pairs};
+use crate::http::problem::{Problem, WebFault};
+
+const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+/// How long a form may take to arrive.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
+
+/// A form of the type `T`.
+pub struct Form<T>(pub(super) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let is_form = request.content_type().eq_ignore_ascii_case(MEDIA_TYPE);
+        let is_own = is_own(request);
+        let payload = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            if !is_own {
+                return Err(cross_site());
+            }
+            if !is_form {
+                return Err(WebFault::MediaType { wanted: MEDIA_TYPE }.into());
+            }
+            let payload = payload.await.map_err(|_unreadable| unreadable())?;
+            match tokio::time::timeout(ARRIVES_WITHIN, payload.to_bytes_limited(BYTES_MAX)).await {
+                Ok(Ok(Ok(bytes))) => read(&bytes).map(Self),
+                Ok(Ok(Err(_broken))) => Err(unreadable()),
+                Ok(Err(_longer)) => Err(WebFault::TooLarge { bytes_max: BYTES_MAX }.into()),
+                Err(_late) => Err(WebFault::TooSlow.into()),
+            }
+        })
+    }
+}
+
+/// True unless the browser says that another site sent the form; programs say nothing.
+fn is_own(request: &HttpRequest) -> bool {
+    let told = |name: &str| request.headers().get(name).and_then(|it| it.to_str().ok());
+    if let Some(site) = told("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    let host = told(header::HOST.as_str()).unwrap_or_default();
+    told(header::ORIGIN.as_str())
+        .is_none_or(|it| it.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host)))
+}
+
+fn cross_site() -> Problem {
+    Refusal::NotYours(
+        "这张表单不是从本站打开的。请从首页重新进入。 This form did not come from our own pages; start again from the home page."
+            .to_owned(),
+    )
+    .into()
+}
+
+fn unreadable() -> Problem {
+    WebFault::Malformed("表单无法读取，请重新填写。 The form cannot be read; fill it in again.".to_owned())
+        .into()
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|_unreadable| unreadable())?;
+    let pairs = pairs(text).ok_or_else(unreadable)?;
+    let map = MapDeserializer::<_, serde::de::value::Error>::new(
+        pairs.into_iter().map(|(name, text)| (name, Part(text))),
+    );
+    T::deserialize(map).map_err(|_wrong| unreadable())
+}

@@ -1,0 +1,104 @@
+//! Residents' pages: one struct per page, plain forms, nothing that needs a script.
+//!
+//! A receipt's code travels in form bodies only, and no cookie carries authority: whoever has number and code
+//! types them. The one cookie holds how the pages look.
+
+pub mod board;
+pub mod form;
+mod qr;
+pub mod resident;
+mod screen;
+pub mod track;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use actix_web::body::BoxBody;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use askama::Template;
+use sha2::{Digest as _, Sha256};
+
+use self::screen::{Screen, in_language};
+use super::problem::{Problem, WebFault};
+use crate::domain::chain::hex;
+use crate::service::Error;
+
+/// Pages load their own style sheet and script, and send forms to where they came from.
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+    frame-ancestors 'none'; base-uri 'none'";
+
+struct Asset {
+    hashed: String,
+    media_type: &'static str,
+    body: &'static str,
+}
+
+/// The embedded files by their plain name; the hash in the served name lets browsers keep them for ever.
+static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
+    let files = [
+        ("page.css", "text/css; charset=utf-8", include_str!("../../../assets/page.css")),
+        ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
+    ];
+    let named = files.map(|(name, media_type, body)| {
+        let hash = hex(&Sha256::digest(body.as_bytes())[..6]);
+        (name, Asset { hashed: format!("{hash}-{name}"), media_type, body })
+    });
+    BTreeMap::from(named)
+});
+
+/// A style sheet or script of the pages.
+#[utoipa::path(get, path = "/assets/{file}", tag = "pages", security(()),
+    params(("file" = String, Path, description = "A hashed name that a page gives")),
+    responses((status = 200, description = "The file", content_type = "text/css", body = String)))]
+pub async fn asset(file: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let found = ASSETS.values().find(|it| it.hashed == *file).ok_or(WebFault::NoRoute)?;
+    Ok(HttpResponse::Ok()
+        .content_type(found.media_type)
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .body(found.body))
+}
+
+/// The page as an answer of `builder`.
+fn answered(mut builder: HttpResponseBuilder, page: &impl Template) -> Result<HttpResponse, Problem> {
+    let html = page.render().map_err(|error| Error::internal(format!("could not draw page: {error}")))?;
+    Ok(builder
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, CSP))
+        // Without it browsers send no Origin with our own forms, and it is asked for.
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .body(html))
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    screen: Screen,
+    title: String,
+    detail: &'a str,
+}
+
+/// Gives a browser the problem as a page with a way out; programs keep the problem as it is.
+pub(super) fn for_reader(
+    request: &HttpRequest,
+    problem: &Problem,
+    mut answer: HttpResponse,
+) -> HttpResponse<BoxBody> {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/html") || request.path().starts_with("/api/") {
+        return answer;
+    }
+    let screen = Screen::left(request);
+    let key = match answer.status().as_u16() {
+        404 => "error.not_found",
+        429 | 500..=599 => "error.busy",
+        _ => "error.refused",
+    };
+    let page =
+        ErrorPage { title: screen.say(key), detail: in_language(problem.detail(), screen.language), screen };
+    let Ok(html) = page.render() else { return answer };
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
+    answer.set_body(BoxBody::new(html))
+}

@@ -1,0 +1,309 @@
+//! See how a ticket stands, and what its resident does with it.
+//!
+//! Number and code are the authority. They come with each form, in its body, and are checked each time.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::answered;
+use super::form::Form;
+use super::screen::{Screen, in_language};
+use crate::domain::refusal::{Faults, Refusal};
+use crate::domain::ticket::event::TicketEvent;
+use crate::domain::ticket::{Delivery, Reach, Verb, WaitingFor, text};
+use crate::http::ClientAddress;
+use crate::http::limits::network_of;
+use crate::http::problem::Problem;
+use crate::service::desk::{self, Opened};
+use crate::service::orders::{OptionalReasonBody, Order, RateBody, ReasonBody, TextBody};
+use crate::service::story::{self, Step, Story};
+use crate::service::{App, Caller, Error, Outside};
+
+#[derive(Template)]
+#[template(path = "track.html")]
+struct TrackPage {
+    screen: Screen,
+    number: String,
+    fault: String,
+}
+
+/// The form that asks for number and code.
+#[utoipa::path(get, path = "/track", tag = "pages", security(()),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub async fn form(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let page = TrackPage { screen: Screen::of(&request), number: String::new(), fault: String::new() };
+    answered(HttpResponse::Ok(), &page)
+}
+
+/// The same form with the number of a printed receipt; its code is in the fragment, which stays in the browser.
+#[utoipa::path(get, path = "/r/{number}", tag = "pages", security(()), params(("number" = String, Path)),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub async fn receipt(request: HttpRequest, number: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let page = TrackPage { screen: Screen::of(&request), number: number.into_inner(), fault: String::new() };
+    answered(HttpResponse::Ok(), &page)
+}
+
+/// Number and code of a receipt.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrackForm {
+    number: String,
+    code: String,
+}
+
+/// See how a ticket stands.
+#[utoipa::path(post, path = "/track", tag = "pages", security(()), request_body = TrackForm,
+    responses((status = 200, description = "The ticket", content_type = "text/html", body = String)))]
+pub async fn look_up(
+    app: web::Data<App>,
+    caller: Caller,
+    address: ClientAddress,
+    request: HttpRequest,
+    form: Form<TrackForm>,
+) -> Result<HttpResponse, Problem> {
+    let Form(TrackForm { number, code }) = form;
+    let screen = Screen::left(&request);
+    match open(&app, &caller, &number, &code, address).await.map_err(Error::outside) {
+        Ok(opened) => shown(&app, &opened, screen, code, Told::default()).await,
+        Err(outside) => not_opened(screen, number, outside),
+    }
+}
+
+async fn open(
+    app: &App,
+    caller: &Caller,
+    number: &str,
+    code: &str,
+    address: ClientAddress,
+) -> Result<Opened, Error> {
+    let address = network_of(address.0).to_string();
+    desk::open(app, caller, number, Some(code), &address).await
+}
+
+/// A wrong code and an unknown number are told in the same words.
+fn not_opened(screen: Screen, number: String, outside: Outside) -> Result<HttpResponse, Problem> {
+    let (status, fault) = match &outside {
+        Outside::Refused(Refusal::NotFound(_)) => (StatusCode::NOT_FOUND, screen.say("track.wrong")),
+        Outside::Refused(Refusal::Malformed(message)) => {
+            (StatusCode::BAD_REQUEST, in_language(message, screen.language).to_owned())
+        }
+        _ => return Err(outside.into()),
+    };
+    answered(HttpResponseBuilder::new(status), &TrackPage { screen, number, fault })
+}
+
+/// What the resident does: `add`, `rate`, `reopen` or `withdraw`.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ActForm {
+    number: String,
+    code: String,
+    verb: String,
+    /// What is added, or why.
+    words: String,
+    /// `yes` or `no`, to rate.
+    solved: String,
+    /// 1 to 5, to rate.
+    satisfaction: String,
+}
+
+impl ActForm {
+    fn order(&self) -> Result<Order, Refusal> {
+        let words = Some(self.words.clone()).filter(|it| !it.trim().is_empty());
+        match self.verb.as_str() {
+            "add" => Ok(Order::Supplement(TextBody { text: self.words.clone() })),
+            "reopen" => Ok(Order::Reopen(ReasonBody { reason: self.words.clone() })),
+            "withdraw" => Ok(Order::Withdraw(OptionalReasonBody { reason: words })),
+            "rate" => self.rating(words),
+            _ => Err(Refusal::field("verb", "请用页面上的按钮。 Use a button of the page.")),
+        }
+    }
+
+    fn rating(&self, comment: Option<String>) -> Result<Order, Refusal> {
+        let mut faults = Faults::default();
+        if !matches!(self.solved.as_str(), "yes" | "no") {
+            faults.add("solved", "请先选“解决了”或“没有解决”。 Say first whether it is solved.");
+        }
+        let satisfaction = match self.satisfaction.as_str() {
+            "" => None,
+            points => {
+                let points = points.parse().ok().filter(|it| (1..=5).contains(it));
+                if points.is_none() {
+                    faults.add("satisfaction", "满意程度请选 1 到 5。 Choose 1 to 5.");
+                }
+                points
+            }
+        };
+        let solved = self.solved == "yes";
+        faults.check(Order::Rate(RateBody { solved, satisfaction, comment, asked_by: None }))
+    }
+}
+
+/// Do something with one's ticket: add words, rate, have it taken up again, withdraw.
+#[utoipa::path(post, path = "/track/act", tag = "pages", security(()), request_body = ActForm,
+    responses((status = 200, description = "The ticket", content_type = "text/html", body = String)))]
+pub async fn act(
+    app: web::Data<App>,
+    caller: Caller,
+    address: ClientAddress,
+    request: HttpRequest,
+    form: Form<ActForm>,
+) -> Result<HttpResponse, Problem> {
+    let Form(form) = form;
+    let screen = Screen::left(&request);
+    match open(&app, &caller, &form.number, &form.code, address).await.map_err(Error::outside) {
+        Ok(opened) => done(&app, opened, screen, form).await,
+        Err(outside) => not_opened(screen, form.number, outside),
+    }
+}
+
+/// Does it, and shows the ticket with what came of it; a refusal keeps what was typed.
+async fn done(app: &App, opened: Opened, screen: Screen, form: ActForm) -> Result<HttpResponse, Problem> {
+    let result = match form.order() {
+        Ok(order) => desk::act(app, opened.clone(), order, None).await.map(drop),
+        Err(refusal) => Err(refusal.into()),
+    };
+    let told = match result.map_err(Error::outside) {
+        Ok(()) if form.verb == "rate" && form.solved == "no" => Told::of(screen.say("done.unsolved")),
+        Ok(()) => Told::of(screen.say(&format!("done.{}", form.verb))),
+        Err(Outside::Refused(Refusal::Invalid(faults))) => {
+            let faults = faults.0.iter();
+            let faults = faults.map(|it| in_language(&it.message, screen.language).to_owned()).collect();
+            Told { faults, status: StatusCode::UNPROCESSABLE_ENTITY, typed: form.words, ..Told::default() }
+        }
+        Err(outside) => {
+            let problem = Problem::from(outside);
+            let faults = vec![in_language(problem.detail(), screen.language).to_owned()];
+            Told { faults, status: problem.status_code(), typed: form.words, ..Told::default() }
+        }
+    };
+    shown(app, &opened, screen, form.code, told).await
+}
+
+/// What a page of a ticket says on top.
+#[derive(Default)]
+struct Told {
+    status: StatusCode,
+    done: String,
+    faults: Vec<String>,
+    typed: String,
+}
+
+impl Told {
+    fn of(done: String) -> Self {
+        Self { done, ..Self::default() }
+    }
+}
+
+async fn shown(
+    app: &App,
+    opened: &Opened,
+    screen: Screen,
+    code: String,
+    told: Told,
+) -> Result<HttpResponse, Problem> {
+    let story = story::tell(app, opened).await?;
+    let mut builder = HttpResponseBuilder::new(told.status);
+    // Nothing of it may be kept: the forms hold the code.
+    builder.insert_header((header::CACHE_CONTROL, "no-store"));
+    answered(builder, &TicketPage::of(&story, screen, code, told))
+}
+
+/// A line of the course.
+struct Line {
+    at: String,
+    words: String,
+}
+
+#[derive(Template)]
+#[template(path = "ticket.html")]
+struct TicketPage {
+    screen: Screen,
+    told: Told,
+    number: String,
+    code: String,
+    subject: String,
+    status: String,
+    /// Who has it now; empty once it is over.
+    holder: String,
+    due_on: String,
+    description: String,
+    supplements: Vec<String>,
+    replies: Vec<String>,
+    lines: Vec<Line>,
+    may: Vec<Verb>,
+    points: Vec<(u8, String)>,
+}
+
+impl TicketPage {
+    fn of(story: &Story, screen: Screen, code: String, told: Told) -> Self {
+        let (file, zone) = (&story.file, story.zone);
+        let ticket = &file.ticket;
+        let owned = |name: &str| file.text(name).unwrap_or_default().to_owned();
+        // What waits for approval, was rejected or never went out is not the resident's to read.
+        let replies = ticket.replies.iter();
+        let replies =
+            replies.filter(|it| !matches!(it.delivery, Delivery::AwaitingApproval | Delivery::Failed));
+        let lines = story.steps.iter().filter_map(|it| {
+            let at = it.at.to_utc().with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+            Some(Line { at, words: in_words(it, &screen)? })
+        });
+        Self {
+            number: ticket.number.clone(),
+            subject: owned(text::SUBJECT),
+            status: screen.say(&format!("status.{}", ticket.status)),
+            holder: if ticket.status.is_open() { story.holder.clone() } else { String::new() },
+            due_on: ticket.due_at.map(|it| it.local_date(zone).to_string()).unwrap_or_default(),
+            description: owned(text::DESCRIPTION),
+            supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
+            replies: replies.map(|it| owned(&text::reply(it.id))).collect(),
+            lines: lines.collect(),
+            may: file.actions.clone(),
+            points: (1..=5).rev().map(|it| (it, screen.say(&format!("points.{it}")))).collect(),
+            screen,
+            told,
+            code,
+        }
+    }
+
+    fn may(&self, verb: Verb) -> bool {
+        self.may.contains(&verb)
+    }
+
+    /// One that may be rated is taken up again by saying that it is not solved.
+    fn may_only_reopen(&self) -> bool {
+        self.may(Verb::Reopen) && !self.may(Verb::Rate)
+    }
+}
+
+/// A step in the resident's words; None for what staff do among themselves, and for all that has no words yet.
+fn in_words(step: &Step, screen: &Screen) -> Option<String> {
+    let key = match &step.event {
+        TicketEvent::Received(_) => "received",
+        TicketEvent::Accepted { .. } => "accepted",
+        TicketEvent::Declined {} => "declined",
+        TicketEvent::Assigned { .. } => "assigned",
+        TicketEvent::Acknowledged { .. } => "acknowledged",
+        TicketEvent::Contacted { outcome: Reach::Reached, .. } => "contacted",
+        TicketEvent::Waiting { waiting_for: WaitingFor::Resident, .. } => "waiting_for_you",
+        TicketEvent::Waiting { waiting_for: WaitingFor::ThirdParty, .. } => "waiting",
+        TicketEvent::Resumed {} => "resumed",
+        TicketEvent::Resolved { .. } => "resolved",
+        TicketEvent::Replied { .. } => "replied",
+        TicketEvent::Rated { solved: true, .. } => "rated_solved",
+        TicketEvent::Rated { solved: false, .. } => "rated_unsolved",
+        TicketEvent::Reopened { .. } => "reopened",
+        TicketEvent::Closed { .. } => "closed",
+        TicketEvent::Merged { .. } => "merged",
+        TicketEvent::Split { .. } => "split",
+        TicketEvent::Withdrawn {} => "withdrawn",
+        TicketEvent::Supplemented {} => "supplemented",
+        TicketEvent::Escalated { .. } => "escalated",
+        TicketEvent::Published {} => "published",
+        _ => return None,
+    };
+    let unit = step.unit.as_deref().unwrap_or_default();
+    Some(screen.say_with(&format!("step.{key}"), &[("unit", unit)]))
+}
