@@ -30,6 +30,7 @@ const KNOWN: &[Known] = &[
     Known { name: "trusted_proxies", wanted: "addresses or networks, for example 10.0.0.1,10.1.0.0/16" },
     Known { name: "smtp_url", wanted: "smtp://HOST:PORT or smtps://HOST:PORT" },
     Known { name: "mail_from", wanted: "NAME@HOST" },
+    Known { name: "sms_command", wanted: "a program and its arguments" },
     Known { name: "intake_per_minute", wanted: "a whole number from 1 to 1000000" },
     Known { name: "log", wanted: "a level or filter, for example info or red_mailbox=debug" },
     Known { name: "log_format", wanted: "human or json" },
@@ -95,6 +96,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Cidr>,
     pub smtp_url: Option<String>,
     pub mail_from: String,
+    /// Program and arguments that text messages are handed to, as JSON on standard input.
+    pub sms_command: Option<String>,
     /// Public submissions a minute from one address.
     pub intake_per_minute: u32,
     /// A tracing filter.
@@ -258,7 +261,9 @@ impl Given {
             let wanted = KNOWN.iter().find(|it| it.name == name).map_or("", |it| it.wanted);
             self.faults.push(format!("  {name} ({origin}): given \"{}\", wanted {wanted}", masked(&text)));
         }
-        self.shown.push(Shown { name, value: masked(&text), origin });
+        // An argument may be a secret: of a command only the program is shown.
+        let shown = if name == "sms_command" { text.split(' ').next().unwrap_or_default() } else { &text };
+        self.shown.push(Shown { name, value: masked(shown), origin });
         value
     }
 
@@ -278,6 +283,7 @@ impl Given {
         let smtp_url = self.take("smtp_url", "", |it| optional(it, mail_url));
         let from = format!("red-mailbox@{}", public_url.as_deref().and_then(host_of).unwrap_or("localhost"));
         let mail_from = self.take("mail_from", &from, mail_address);
+        let sms_command = self.take("sms_command", "", |it| optional(it, filled));
         let intake_per_minute = self.take("intake_per_minute", "120", |it| number(it, 1, 1_000_000));
         let log = self.take("log", "info", log_filter);
         let log_format = self.take("log_format", "human", |it| match it {
@@ -308,6 +314,7 @@ impl Given {
                 trusted_proxies: trusted_proxies?,
                 smtp_url: smtp_url?,
                 mail_from: mail_from?,
+                sms_command: sms_command?,
                 intake_per_minute: intake_per_minute?,
                 log: log?,
                 log_format: log_format?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::domain::ticket::Channel;
 use crate::service::{App, Error, delivery, timer};
 
 /// Nothing the product promises is finer than a minute; a second keeps alarms prompt.
@@ -15,29 +16,34 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
 /// Ticks until `stop` says so; a tick that has begun is finished.
 ///
-/// Mail has a beat of its own, so that a slow mail server holds up no timer.
+/// Each channel has a beat of its own, so that a slow mail server holds up no timer and no text message.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let timers =
         repeat("run timers", stop.clone(), async || timer::tick(&app, app.clock.now()).await.map(|_done| ()));
-    let deliveries = async {
-        if app.settings.smtp_url.is_none() {
-            tracing::warn!("no mail server: replies by e-mail stay queued; hint: set RED_MAILBOX_SMTP_URL");
-            return;
-        }
-        let mut ending = stop.clone();
-        let sending = repeat("send replies", stop.clone(), async || {
-            delivery::deliver_due(&app, app.clock.now()).await.map(|_done| ())
-        });
-        tokio::select! {
-            () = sending => {}
-            () = async {
-                // An error means that nobody is left to say stop, which is the same.
-                drop(ending.wait_for(|it| *it).await);
-                tokio::time::sleep(FINISH_WITHIN).await;
-            } => tracing::warn!("stopped while replies were being sent; they are sent again later"),
-        }
-    };
-    tokio::join!(timers, deliveries);
+    let mails = deliver(&app, Channel::Email, "RED_MAILBOX_SMTP_URL", stop.clone());
+    let texts = deliver(&app, Channel::Sms, "RED_MAILBOX_SMS_COMMAND", stop.clone());
+    tokio::join!(timers, mails, texts);
+}
+
+/// Sends the replies on `channel` until `stop` says so; without what `setting` names they wait.
+async fn deliver(app: &App, channel: Channel, setting: &str, stop: watch::Receiver<bool>) {
+    if !delivery::is_set(&app.settings, channel) {
+        tracing::warn!("replies by {channel} stay queued; hint: set {setting}");
+        return;
+    }
+    let mut ending = stop.clone();
+    let what = format!("send replies by {channel}");
+    let sending = repeat(&what, stop, async || {
+        delivery::deliver_by(app, channel, app.clock.now()).await.map(|_done| ())
+    });
+    tokio::select! {
+        () = sending => {}
+        () = async {
+            // An error means that nobody is left to say stop, which is the same.
+            drop(ending.wait_for(|it| *it).await);
+            tokio::time::sleep(FINISH_WITHIN).await;
+        } => tracing::warn!("stopped while replies by {channel} were being sent; they are sent again later"),
+    }
 }
 
 /// Does `act` once a second until `stop` says so.

@@ -61,6 +61,7 @@ fn checks(settings: &Settings) -> Vec<Check> {
     checks.extend(health::database(settings));
     checks.push(health::holidays(Clock::System.now()));
     checks.push(Check::of("mail", delivery::outlook(settings)));
+    checks.push(Check::of("text messages", delivery::outlook_of_texts(settings)));
     checks
 }
 

@@ -119,6 +119,8 @@ flags! {
     smtp_url "URL",
     /// The sender of mail
     mail_from "ADDRESS",
+    /// Program and arguments that text messages are handed to
+    sms_command "COMMAND",
     /// Public submissions a minute from one address
     intake_per_minute "NUMBER",
     /// Which log lines are written

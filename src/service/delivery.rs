@@ -12,6 +12,7 @@ use crate::domain::ticket::{Channel, Delivery, text};
 use crate::domain::value::{At, TicketId};
 use crate::notify::catalogue::{Language, say};
 use crate::notify::mail::{Letter, Mailer, NotSent};
+use crate::notify::sms::{TextMessage, Texter};
 use crate::store::outbox::Message;
 use crate::store::tickets::By;
 use crate::store::{Db, outbox, tickets};
@@ -29,6 +30,9 @@ const PAUSES_S: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000
 const ATTEMPTS_MAX: i64 = 10;
 /// Each pause is lengthened by up to a fifth, so that what failed together does not come back together.
 const JITTER: f64 = 0.2;
+
+/// Characters of a reply that a text message carries; the rest stands at the receipt.
+const TEXT_CHARS_MAX: usize = 300;
 
 /// What one round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,30 +55,97 @@ enum Fate {
     Cancelled,
 }
 
-/// Sends the replies by e-mail that are due at `now`; safe in any number of processes.
-///
-/// At least once: one whose answer is lost is sent again, with the same Message-ID. Without a mail server
-/// nothing is claimed, so no attempt is counted; replies by SMS wait for a gateway the same way.
+/// What carries the messages of one channel.
+#[derive(Clone)]
+enum Carrier {
+    Mail(Mailer),
+    Text(Texter),
+}
+
+impl Carrier {
+    /// The carrier of `channel`; None while the settings name none, or a person carries it.
+    fn of(settings: &Settings, channel: Channel) -> Result<Option<Self>, String> {
+        match channel {
+            Channel::Email => {
+                let mailer = settings.smtp_url.as_ref().map(|url| Mailer::new(url, &settings.mail_from));
+                Ok(mailer.transpose()?.map(Self::Mail))
+            }
+            Channel::Sms => Ok(settings.sms_command.as_deref().map(Texter::new).transpose()?.map(Self::Text)),
+            Channel::Letter | Channel::Call | Channel::Visit | Channel::Board | Channel::None => Ok(None),
+        }
+    }
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<(), NotSent> {
+        match (self, outgoing) {
+            (Self::Mail(mailer), Outgoing::Mail(letter)) => mailer.send(letter).await,
+            (Self::Text(texter), Outgoing::Text(message)) => texter.send(message).await,
+            // A claim is of one channel, so neither happens; a later round sends it by the right one.
+            (Self::Mail(_), Outgoing::Text(_)) | (Self::Text(_), Outgoing::Mail(_)) => {
+                Err(NotSent::ForNow("claimed for another channel".to_owned()))
+            }
+        }
+    }
+}
+
+/// A message as its channel has it.
+enum Outgoing {
+    Mail(Letter),
+    Text(TextMessage),
+}
+
+/// Sends the replies by e-mail and by text message that are due at `now`; safe in any number of processes.
 ///
 /// # Errors
-/// Those of the database, and `Internal` for settings no mail can be sent with. What was done stays done.
+/// As [`deliver_by`]; one channel's fault does not keep the other's from being sent.
 pub async fn deliver_due(app: &App, now: At) -> Result<Delivered, Error> {
-    let channel = Channel::Email.as_str();
-    let Some(smtp_url) = &app.settings.smtp_url else { return Ok(Delivered::default()) };
-    if !app.store.read(move |db: &mut Db| outbox::has_due(db, channel, now)).await? {
+    let by_mail = deliver_by(app, Channel::Email, now).await;
+    let by_text = deliver_by(app, Channel::Sms, now).await?;
+    let by_mail = by_mail?;
+    Ok(Delivered {
+        n_delivered: by_mail.n_delivered + by_text.n_delivered,
+        n_postponed: by_mail.n_postponed + by_text.n_postponed,
+        n_given_up: by_mail.n_given_up + by_text.n_given_up,
+        n_cancelled: by_mail.n_cancelled + by_text.n_cancelled,
+    })
+}
+
+/// Sends the replies on `channel` that are due at `now`; safe in any number of processes.
+///
+/// At least once: one whose answer is lost is sent again, with the same Message-ID or key. Without a mail
+/// server or a text message command nothing is claimed, so no attempt is counted.
+///
+/// # Errors
+/// Those of the database, and `Internal` for settings nothing can be sent with. What was done stays done.
+pub async fn deliver_by(app: &App, channel: Channel, now: At) -> Result<Delivered, Error> {
+    let code = channel.as_str();
+    if !is_set(&app.settings, channel) {
         return Ok(Delivered::default());
     }
-    let mailer = Mailer::new(smtp_url, &app.settings.mail_from).map_err(Error::Internal)?;
+    if !app.store.read(move |db: &mut Db| outbox::has_due(db, code, now)).await? {
+        return Ok(Delivered::default());
+    }
+    let Some(carrier) = Carrier::of(&app.settings, channel).map_err(Error::Internal)? else {
+        return Ok(Delivered::default());
+    };
     let chance: f64 = rand::random();
     let claimed = app
         .store
         .write(move |db: &mut Db| {
-            outbox::claim(db, channel, now, now + LEASE, MESSAGES_PER_ROUND, |it| {
+            outbox::claim(db, code, now, now + LEASE, MESSAGES_PER_ROUND, |it| {
                 now + pause(it.n_attempts, spread(chance, it.id)).unwrap_or(LEASE)
             })
         })
         .await?;
-    send_all(app, &mailer, claimed).await
+    send_all(app, &carrier, claimed).await
+}
+
+/// True when the settings say how replies on `channel` are sent.
+pub fn is_set(settings: &Settings, channel: Channel) -> bool {
+    match channel {
+        Channel::Email => settings.smtp_url.is_some(),
+        Channel::Sms => settings.sms_command.is_some(),
+        Channel::Letter | Channel::Call | Channel::Visit | Channel::Board | Channel::None => false,
+    }
 }
 
 /// The pause after the attempt of this number, from 1; none after the last. `chance` is from 0 to 1.
@@ -92,15 +163,15 @@ fn spread(chance: f64, id: i64) -> f64 {
     (chance + step * 0.618_033_988_749_895).fract()
 }
 
-async fn send_all(app: &App, mailer: &Mailer, claimed: Vec<Message>) -> Result<Delivered, Error> {
+async fn send_all(app: &App, carrier: &Carrier, claimed: Vec<Message>) -> Result<Delivered, Error> {
     let mut running = JoinSet::new();
     let mut fates = Vec::with_capacity(claimed.len());
     for message in claimed {
         if running.len() >= AT_ONCE {
             fates.extend(running.join_next().await);
         }
-        let (app, mailer) = (app.clone(), mailer.clone());
-        running.spawn(async move { deliver(&app, &mailer, message).await });
+        let (app, carrier) = (app.clone(), carrier.clone());
+        running.spawn(async move { deliver(&app, &carrier, message).await });
     }
     while let Some(fate) = running.join_next().await {
         fates.push(fate);
@@ -130,12 +201,12 @@ async fn send_all(app: &App, mailer: &Mailer, claimed: Vec<Message>) -> Result<D
 
 /// What is to be done with a claimed message, as its ticket stands.
 enum Ready {
-    Send(Letter),
+    Send(Outgoing),
     NotWanted,
     Impossible(&'static str),
 }
 
-async fn deliver(app: &App, mailer: &Mailer, message: Message) -> Result<Fate, Error> {
+async fn deliver(app: &App, carrier: &Carrier, message: Message) -> Result<Fate, Error> {
     let ready = {
         let (message, public_url) = (message.clone(), app.settings.public_url.clone());
         app.store.read(move |db: &mut Db| prepare(db, &public_url, &message)).await?
@@ -146,7 +217,7 @@ async fn deliver(app: &App, mailer: &Mailer, message: Message) -> Result<Fate, E
         Ready::NotWanted => Fate::Cancelled,
         Ready::Impossible(cause) => Fate::GivenUp(cause.to_owned()),
         Ready::Send(_) if is_beyond => Fate::GivenUp("the last attempt was cut off".to_owned()),
-        Ready::Send(letter) => match mailer.send(&letter).await {
+        Ready::Send(outgoing) => match carrier.send(&outgoing).await {
             Ok(()) => Fate::Delivered,
             Err(NotSent::ForGood(cause)) => Fate::GivenUp(cause),
             Err(NotSent::ForNow(cause)) if message.n_attempts >= ATTEMPTS_MAX => Fate::GivenUp(cause),
@@ -157,14 +228,14 @@ async fn deliver(app: &App, mailer: &Mailer, message: Message) -> Result<Fate, E
     app.store.write(move |db: &mut Db| settle(db, &app_too, &message, fate.clone(), now)).await
 }
 
-/// Writes the letter of a message; the address is read here and kept nowhere else.
+/// Writes a message as its channel has it; the address is read here and kept nowhere else.
 fn prepare(db: &mut Db, public_url: &str, message: &Message) -> Result<Ready, Error> {
     let Some(ticket) = tickets::find(db, By::Id(TicketId(message.ticket_id)))? else {
         return Ok(Ready::NotWanted);
     };
     let is_wanted = |it: &&crate::domain::ticket::Reply| {
         i64::from(it.id) == message.reply_id
-            && it.channel == Channel::Email
+            && it.channel.as_str() == message.channel
             && matches!(it.delivery, Delivery::Queued | Delivery::Sent)
     };
     let Some(reply) = ticket.replies.iter().find(is_wanted) else { return Ok(Ready::NotWanted) };
@@ -176,25 +247,47 @@ fn prepare(db: &mut Db, public_url: &str, message: &Message) -> Result<Ready, Er
     let Some(words) = latest(&words_name) else {
         return Ok(Ready::Impossible("the words of the reply were erased"));
     };
-    let Some(to) = contact.email else { return Ok(Ready::Impossible("the ticket has no e-mail address")) };
     let community = Circumstances::of(db, &ticket)?.owner.name;
-    let written = write_letter(&[
+    let shown = if reply.channel == Channel::Sms { cut(words, TEXT_CHARS_MAX) } else { words.to_owned() };
+    let fields = [
         ("name", contact.name.as_deref().unwrap_or_default()),
         ("number", &ticket.number),
         ("subject", latest(text::SUBJECT).unwrap_or_default()),
-        ("words", words),
+        ("words", &shown),
         ("community", &community),
         ("track_url", &format!("{public_url}/r/{}", ticket.number)),
-    ]);
-    let (sender, subject, body) = written.map_err(Error::Internal)?;
-    Ok(Ready::Send(Letter {
+    ];
+    if reply.channel == Channel::Sms {
+        let Some(to) = contact.phone else { return Ok(Ready::Impossible("the ticket has no phone number")) };
+        let text = write_text(&fields).map_err(Error::Internal)?;
+        let key = message.message_id.clone();
+        return Ok(Ready::Send(Outgoing::Text(TextMessage { to, text, key })));
+    }
+    let Some(to) = contact.email else { return Ok(Ready::Impossible("the ticket has no e-mail address")) };
+    let (sender, subject, body) = write_letter(&fields).map_err(Error::Internal)?;
+    Ok(Ready::Send(Outgoing::Mail(Letter {
         to,
         sender,
         subject,
         body,
         message_id: message.message_id.clone(),
         made_at: At::from_micros(message.created_at),
-    }))
+    })))
+}
+
+/// The text with at most `chars_max` characters; what is left out is marked.
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((at, _)) => format!("{}……", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// A text message: the reply in Chinese, and one line in English.
+fn write_text(fields: &[(&str, &str)]) -> Result<String, String> {
+    let (zh, en) =
+        (say(Language::Chinese, "sms", "body", fields)?, say(Language::English, "sms", "body", fields)?);
+    Ok(format!("{zh}\n{en}"))
 }
 
 /// Sender, subject and body: Chinese first, then English.
@@ -279,6 +372,15 @@ pub fn outlook(settings: &Settings) -> Result<String, String> {
     }
 }
 
+/// What the settings say about text messages: whether they can be sent, or that they wait.
+pub fn outlook_of_texts(settings: &Settings) -> Result<String, String> {
+    match &settings.sms_command {
+        Some(command) => Texter::new(command).map(|_texter| "a text message command is set".to_owned()),
+        None => Ok("no text message command: replies by SMS stay queued\nhint: set RED_MAILBOX_SMS_COMMAND"
+            .to_owned()),
+    }
+}
+
 /// Sends a test mail to `to`.
 ///
 /// # Errors
@@ -325,6 +427,12 @@ mod tests {
             assert!((300_000..=360_000).contains(&pause), "{pause}");
         }
         assert!((0..1000).all(|id| (0.0..1.0).contains(&spread(0.9, id))));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_and_says_so() {
+        assert_eq!(cut("路灯修好了", 5), "路灯修好了");
+        assert_eq!(cut("路灯修好了", 2), "路灯……");
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub async fn checks(app: &App) -> Vec<Check> {
     };
     let mut checks = vec![Check::of("database", ping), Check::of("disk", room(&app.settings))];
     checks.extend(soundness(&app.store.soundness()));
+    // Said, not failed: due times that reach into a year that is not known are marked provisional.
+    checks.push(Check { is_ok: true, ..holidays(app.clock.now()) });
     checks
 }
 

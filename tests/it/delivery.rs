@@ -266,4 +266,31 @@ both_worlds! {
         assert_eq!(deliver(&world, &server.url()), Delivered::default());
         assert_eq!((server.n_connections(), message(&world).0.as_str()), (0, "cancelled"));
     }
+
+    fn a_reply_by_sms_goes_to_the_command_once_and_the_ticket_is_replied(world) {
+        let contact = json!({"name": "李华", "phone": "13812345678", "channel": "sms"});
+        let number = world.submit(json!({"contact": contact})).number;
+        world.resolve(&number);
+        world.act("triager", &number, "reply", json!({"text": WORDS})).expect(200);
+        let folder = tempfile::tempdir().unwrap();
+        let (taken, command) = (folder.path().join("taken"), folder.path().join("taken").display().to_string());
+        let send = |command: &str| {
+            let settings = Settings::in_folder(folder.path(), &[("sms_command", command)]).unwrap();
+            let app = App { settings: Arc::new(settings), ..world.app.app.clone() };
+            let mut done = Delivered::default();
+            run(async { done = deliver_due(&app, app.clock.now()).await.unwrap() });
+            done
+        };
+
+        assert_eq!(send("false"), ONE_POSTPONED);
+        later(&world, 7);
+        assert_eq!(send(&format!("tee {command}")), ONE_DELIVERED);
+        assert_eq!(send(&format!("tee {command}")), Delivered::default());
+
+        let handed_over: Value = serde_json::from_str(&std::fs::read_to_string(taken).unwrap()).unwrap();
+        assert_eq!(handed_over["to"], "13812345678");
+        assert_eq!(handed_over["key"], format!("{}.1@red-mailbox.test", number.to_lowercase()));
+        assert!(handed_over["text"].as_str().unwrap().contains(WORDS), "{handed_over}");
+        assert_eq!(world.ticket("triager", &number)["status"], "replied");
+    }
 }

@@ -132,3 +132,74 @@ impl Targets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(local: &str) -> At {
+        At::parse(&format!("{local}:00+08:00")).unwrap()
+    }
+
+    #[track_caller]
+    fn check_due(target: Target, start: &str, due: &str) {
+        let found = target.due(at(start), &WorkingCalendar::default());
+        assert_eq!(found, Due { at: at(due), is_provisional: false }, "{target:?} from {start}");
+    }
+
+    #[test]
+    fn working_days_pass_over_holidays_and_count_swapped_days() {
+        check_due(Target::WorkingDays(5), "2026-02-13T10:00", "2026-02-27T17:30");
+        check_due(Target::WorkingDays(5), "2026-09-30T10:00", "2026-10-13T17:30");
+        check_due(Target::WorkingDays(1), "2026-11-20T23:59", "2026-11-23T17:30");
+    }
+
+    #[test]
+    fn minutes_are_counted_one_by_one() {
+        check_due(Target::WorkingMinutes(60), "2026-11-20T17:00", "2026-11-23T09:00");
+        check_due(Target::WorkingMinutes(210), "2026-11-23T08:30", "2026-11-23T12:00");
+        check_due(Target::CalendarMinutes(120), "2026-11-20T23:00", "2026-11-21T01:00");
+    }
+
+    #[test]
+    fn a_year_not_known_is_provisional() {
+        let due = Target::WorkingDays(30).due(at("2026-12-20T10:00"), &WorkingCalendar::default());
+
+        assert!(due.is_provisional);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_due_in_closed_time_and_later_starts_are_due_later(
+            minute in 0_i64..1_000_000, more in 0_i64..10_000, n in 1_u32..40, days in any::<bool>(),
+        ) {
+            let calendar = WorkingCalendar::default();
+            let target = if days { Target::WorkingDays(n) } else { Target::WorkingMinutes(n * 37) };
+            let start = at("2024-01-01T00:00") + TimeDelta::minutes(minute);
+
+            let due = target.due(start, &calendar).at;
+            let later = target.due(start + TimeDelta::minutes(more), &calendar).at;
+
+            // Closing time itself still counts: a moment before it, somebody is there.
+            prop_assert!(calendar.is_open(due + TimeDelta::microseconds(-1)) || calendar.is_open(due));
+            prop_assert!(start < due && due <= later);
+        }
+
+        #[test]
+        fn a_pause_moves_the_due_time_by_its_own_working_minutes(
+            minute in 0_i64..1_000_000, pause in 1_i64..20_000, n in 1_u32..16,
+        ) {
+            let calendar = WorkingCalendar::default();
+            let target = Target::WorkingDays(n);
+            let from = at("2024-01-01T00:00") + TimeDelta::minutes(minute);
+            let due = target.due(from, &calendar).at;
+            let stood_still = target.elapsed(from, from + TimeDelta::minutes(pause), &calendar);
+
+            let moved = target.after(due, stood_still, &calendar);
+
+            prop_assert_eq!(target.elapsed(due, moved, &calendar), stood_still);
+        }
+    }
+}
