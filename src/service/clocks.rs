@@ -11,7 +11,7 @@ use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
 use crate::domain::sla::explain::{Explanation, explain};
 use crate::domain::sla::holding::{Happened, Hold, Holder, ledger};
-use crate::domain::sla::{Clock, Extension, Rules, RulesDigest, Stage};
+use crate::domain::sla::{Clock, Extension, ExtensionState, Rules, RulesDigest, Stage};
 use crate::domain::ticket::event::{TicketEvent, effects_of};
 use crate::domain::ticket::{ExtensionDecision, Ticket, text};
 use crate::domain::value::{AccountId, At};
@@ -158,7 +158,9 @@ fn told(
             reason: reason(it.from),
         })
         .collect();
-    let asked = ticket.extensions.iter().filter(|it| it.cycle == clock.cycle);
+    // The resident hears of more time that was granted; what was asked for in vain stays inside.
+    let is_told = |it: &&Extension| is_staff || it.state == ExtensionState::Granted;
+    let asked = ticket.extensions.iter().filter(|it| it.cycle == clock.cycle).filter(is_told);
     let extensions = asked
         .filter(|_| clock.stage == Stage::Resolve)
         .map(|it| ExtensionTold {

@@ -45,15 +45,24 @@ fn people_of(
 ) -> Result<Vec<AccountId>, Error> {
     let here = [ticket.handling_node];
     Ok(match audience {
-        Audience::Supervisors if ticket.sealed => notices::nearest(db, Role::Supervisor, &here)?,
-        Audience::Triagers | Audience::Leaders if ticket.sealed => Vec::new(),
+        // Whoever supervises a sealed ticket triages it too.
+        Audience::Supervisors | Audience::Triagers if ticket.sealed => {
+            notices::nearest(db, Role::Supervisor, &here)?
+        }
+        Audience::Leaders if ticket.sealed => Vec::new(),
         Audience::Supervisors => notices::nearest(db, Role::Supervisor, nodes)?,
         Audience::Triagers => notices::nearest(db, Role::Triager, nodes)?,
         Audience::Leaders => notices::nearest(db, Role::Leader, nodes)?,
-        Audience::Hands => match (ticket.assignee, ticket.unit) {
-            (Some(assignee), _) => vec![assignee],
-            (None, Some(unit)) => notices::handlers(db, unit)?,
-            (None, None) => Vec::new(),
+        Audience::Hands => match ticket.unit {
+            Some(unit) => {
+                let handlers = notices::handlers(db, unit)?;
+                // An assignee who has left tells nobody: then the unit hears.
+                match ticket.assignee.filter(|it| handlers.contains(it)) {
+                    Some(assignee) => vec![assignee],
+                    None => handlers,
+                }
+            }
+            None => people_of(db, Audience::Triagers, ticket, nodes)?,
         },
     })
 }

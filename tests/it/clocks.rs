@@ -138,10 +138,17 @@ both_worlds! {
         let asked = world.act("handler", number, "extend", ask("2026-12-04T17:30:00+08:00")).expect(200).json();
         assert_eq!(asked["extensions"][0]["state"], "requested");
         world.act("handler", number, "extend", ask("2026-12-07T17:30:00+08:00")).expect(409);
+        let clocks = || {
+            let path = format!("/api/v1/tickets/{number}/clocks");
+            world.app.get(&path).header("Receipt-Code", receipt.code.clone()).send().expect(200).json()
+        };
+        assert!(!clocks().to_string().contains("配件"), "what is only asked for stays inside");
         world.act("handler", number, "extensions/1/grant", json!({})).expect(403);
         world.act("supervisor", number, "extensions/7/grant", json!({})).expect(404);
 
         let granted = world.act("supervisor", number, "extensions/1/grant", json!({})).expect(200).json();
+        let told = clocks();
+        assert!(told.to_string().contains("配件") && told["holding"].is_null() && !told.to_string().contains("supervisor"));
 
         assert_eq!(due(&granted, "resolve"), "2026-12-04T09:30:00Z");
         let seen = world.app.get(&format!("/api/v1/tickets/{number}")).header("Receipt-Code", receipt.code.clone());
@@ -181,6 +188,78 @@ both_worlds! {
         let corrected = corrected.expect(200).json();
         assert_eq!(due(&corrected, "resolve"), "2026-11-23T03:00:00Z");
         assert_eq!(clock(&corrected, "resolve")["started_at"], "2026-11-23T01:00:00Z");
+    }
+
+    /// Facts corrected after the work is done start no clock that nobody could meet.
+    fn a_priority_corrected_after_resolving_starts_nothing(world) {
+        let number = world.submit(json!({})).number;
+        let resolved = world.steps(&number, &[
+            ("triager", "accept", json!({"category": "street_light", "priority": "emergency"})),
+            ("triager", "assign", json!({"unit": "WY"})),
+            ("handler", "acknowledge", json!({})),
+            ("handler", "resolve", json!({"result": "好了"})),
+        ]);
+        let corrected = world.app.patch(&format!("/api/v1/tickets/{number}"), &json!({"priority": "normal"}))
+            .bearer(&world.token("triager")).if_match(resolved["version"].as_i64().unwrap()).send();
+
+        let corrected = corrected.expect(200).json();
+        assert_eq!(state(&corrected, "resolve"), "met");
+        assert_eq!(corrected["clocks"].as_array().unwrap().len(), resolved["clocks"].as_array().unwrap().len());
+    }
+
+    /// The policy of the category warns at other percentages than the one before acceptance did.
+    fn other_warnings_do_not_silence_a_clock(world) {
+        let policy = json!({"code": "light", "name": "路灯", "node": "YD", "category": "street_light",
+            "targets": {"resolve": {"calendar_minutes": 60}}, "warn_percents": [40]});
+        world.app.post("/api/v1/policies", &policy).bearer(&world.token("admin")).send().expect(201);
+        let number = world.submit(json!({"description": "有人被困在电梯里"})).number;
+        let ticket = world.act("triager", &number, "accept", json!({"category": "street_light", "priority": "emergency"}));
+        assert_eq!(due(&ticket.expect(200).json(), "resolve"), "2026-11-23T02:00:00Z", "the policy fixed at acceptance");
+        at(&world, "2026-11-23T10:01");
+
+        assert_eq!(state(&world.ticket("triager", &number), "resolve"), "breached");
+    }
+
+    fn a_breach_that_is_past_does_not_keep_a_ticket_overdue(world) {
+        let number = world.submit(json!({})).number;
+        world.steps(&number, &[
+            ("triager", "accept", json!({"category": "street_light", "priority": "normal"})),
+            ("triager", "assign", json!({"unit": "WY"})),
+        ]);
+        at(&world, "2026-11-25T10:00");
+        world.steps(&number, &[
+            ("handler", "return", json!({"reason": "不归我们"})),
+            ("triager", "assign", json!({"unit": "ZY"})),
+            ("handler2", "acknowledge", json!({})),
+            ("handler2", "contact", json!({"channel": "visit", "outcome": "reached"})),
+        ]);
+        let overdue = || {
+            let page = world.app.get("/api/v1/tickets?overdue=true").bearer(&world.token("triager")).send().expect(200);
+            page.json()["items"].as_array().unwrap().len()
+        };
+        assert_eq!(overdue(), 0, "{}", world.ticket("triager", &number)["clocks"]);
+        at(&world, "2026-12-01T10:00");
+        assert_eq!(overdue(), 1);
+        world.act("triager", &number, "withdraw", json!({})).expect(200);
+        assert_eq!(overdue(), 0);
+    }
+
+    /// One change that stops a clock and corrects the category does not wake it again.
+    fn a_clock_stopped_by_a_correction_stays_stopped(world) {
+        let number = world.submit(json!({"contact": {"phone": "13850001234", "channel": "call"}})).number;
+        let ticket = world.steps(&number, &[
+            ("triager", "accept", json!({"category": "street_light", "priority": "normal"})),
+            ("triager", "assign", json!({"unit": "WY"})),
+        ]);
+        let category = json!({"code": "lamp", "name": "灯", "node": "YD"});
+        world.app.post("/api/v1/categories", &category).bearer(&world.token("admin")).send().expect(201);
+        let correction = json!({"contact": {"channel": "none"}, "category": "lamp"});
+        let corrected = world.app.patch(&format!("/api/v1/tickets/{number}"), &correction)
+            .bearer(&world.token("triager")).if_match(ticket["version"].as_i64().unwrap()).send();
+        assert_eq!(state(&corrected.expect(200).json(), "contact"), "void");
+        at(&world, "2026-11-30T10:00");
+
+        assert_eq!(state(&world.ticket("triager", &number), "contact"), "void");
     }
 
     fn work_sent_back_runs_on_and_unsolved_starts_anew(world) {

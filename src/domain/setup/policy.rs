@@ -83,12 +83,6 @@ pub struct Escalations {
 }
 
 impl Escalations {
-    /// Each level with its percentage, in the order in which they are told.
-    pub fn levels(self) -> impl Iterator<Item = (Level, u16)> {
-        [(Level::Handler, self.handler), (Level::Supervisor, self.supervisor), (Level::Leader, self.leader)]
-            .into_iter()
-    }
-
     /// The percentage of a level.
     pub fn of(self, level: Level) -> u16 {
         match level {

@@ -61,17 +61,23 @@ pub struct Alarm {
 }
 
 /// What comes after `last` in the order warnings, breach, escalations; after none, the first.
+///
+/// By order, not by place in a list: the rules may have changed since `last` was said.
 pub(super) fn following(policy: &PolicyInForce, last: Option<AlarmKind>) -> Option<AlarmKind> {
-    let warnings = policy.warn_percents.iter().map(|percent| AlarmKind::Warning { percent: *percent });
-    let escalations = policy.escalate_percents.levels().map(|(level, _)| AlarmKind::Escalation(level));
-    let mut all = warnings.chain([AlarmKind::Breach]).chain(escalations);
-    match last {
-        None => all.next(),
-        Some(last) => {
-            all.by_ref().find(|it| *it == last)?;
-            all.next()
+    let warned = match last {
+        None => 0,
+        Some(AlarmKind::Warning { percent }) => percent,
+        Some(AlarmKind::Breach) => return Some(AlarmKind::Escalation(Level::Handler)),
+        Some(AlarmKind::Escalation(Level::Handler)) => {
+            return Some(AlarmKind::Escalation(Level::Supervisor));
         }
-    }
+        Some(AlarmKind::Escalation(Level::Supervisor)) => {
+            return Some(AlarmKind::Escalation(Level::Leader));
+        }
+        Some(AlarmKind::Escalation(Level::Leader)) => return None,
+    };
+    let next = policy.warn_percents.iter().find(|it| **it > warned);
+    Some(next.map_or(AlarmKind::Breach, |percent| AlarmKind::Warning { percent: *percent }))
 }
 
 impl Clock {

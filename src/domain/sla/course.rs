@@ -38,7 +38,7 @@ pub fn effects(
     at: At,
     works: Works,
 ) -> (Vec<ClockEffect>, Option<Rules>) {
-    let picked = matter_picked(ticket, event).map(|it| works.rulebook.rules(&it));
+    let picked = Matter::picked_by(ticket, event).map(|it| works.rulebook.rules(&it));
     let rules = match (&picked, works.kept) {
         (Some(picked), _) => picked.clone(),
         (None, Some(kept)) => kept.clone(),
@@ -69,28 +69,6 @@ pub fn main_resolved(ticket: &Ticket, at: At, works: Works) -> (Vec<ClockEffect>
 pub fn main_reopened(ticket: &Ticket) -> Vec<ClockEffect> {
     let is_open = ticket.clock_now(Stage::Reply).is_some_and(Clock::is_open);
     is_open.then_some(ClockEffect::Voided { stage: Stage::Reply }).into_iter().collect()
-}
-
-/// The matter by which this event picks rules anew; None where those kept go on.
-fn matter_picked(ticket: &Ticket, event: &TicketEvent) -> Option<Matter> {
-    let facts_matter = |facts: &Facts, priority: Option<Priority>| {
-        let assumed = if facts.suspected_emergency { Priority::Emergency } else { Priority::Normal };
-        Matter { kind: facts.kind, priority: priority.unwrap_or(assumed), category: facts.category }
-    };
-    if let TicketEvent::Received(received) = event {
-        Some(facts_matter(&received.facts, None))
-    } else if let TicketEvent::Accepted { category, priority, .. } = event {
-        Some(Matter { kind: ticket.kind, priority: *priority, category: Some(*category) })
-    } else if let TicketEvent::Amended { facts, .. } = event {
-        // Before acceptance the priority that was kept from an earlier round does not count.
-        let now = |it: &Facts| facts_matter(it, it.priority.filter(|_| ticket.accepted_at.is_some()));
-        let (before, after) = (now(&ticket.facts()), now(facts));
-        (before != after).then_some(after)
-    } else if let TicketEvent::Reopened { to: Status::Received, .. } = event {
-        Some(facts_matter(&ticket.facts(), None))
-    } else {
-        None
-    }
 }
 
 impl Course<'_> {
@@ -181,7 +159,9 @@ impl Course<'_> {
         let runs = self.ticket.clock_now(Stage::Resolve).is_some_and(Clock::is_unmet);
         if priority == Priority::Emergency && !runs {
             self.start(Stage::Resolve, received_at);
-        } else if priority != Priority::Emergency && runs {
+        } else if priority == Priority::Emergency {
+            self.retime(Stage::Resolve, None);
+        } else if runs {
             self.void(Stage::Resolve);
         }
         if self.effects.iter().all(|it| !matches!(it, ClockEffect::Started { .. })) {
@@ -297,7 +277,10 @@ impl Course<'_> {
         // Only what is received or accepted can be merged.
         let stopped = if to == Status::Received { Stage::Accept } else { Stage::Assign };
         for stage in [stopped, Stage::Resolve] {
-            let ran = self.ticket.clock_now(stage).filter(|it| it.state == ClockState::Void);
+            let ran = self
+                .ticket
+                .clock_now(stage)
+                .filter(|it| it.state == ClockState::Void || it.details.ended_at.is_some());
             let is_apt = stage != Stage::Resolve || Matter::of(self.ticket).priority == Priority::Emergency;
             if ran.is_some() && is_apt && self.ticket.source != Source::Import {
                 self.run_on(stage);
@@ -334,16 +317,23 @@ impl Course<'_> {
             (false, true) if resolve.as_ref().is_some_and(Clock::is_open) => {
                 self.retime(Stage::Resolve, Some(begun_at));
             }
-            (false, true) if resolve.is_none_or(|it| it.state == ClockState::Void) => {
+            (false, true) if resolve.as_ref().is_none_or(|it| it.state == ClockState::Void) => {
                 self.start(Stage::Resolve, begun_at);
             }
-            (true, false) => {
-                self.void(Stage::Resolve);
+            (true, false) if resolve.as_ref().is_some_and(Clock::is_unmet) => {
                 let cycle = self.ticket.cycle;
                 let mut given = self.ticket.clocks.iter();
                 let first = given.find(|it| it.stage == Stage::Acknowledge && it.cycle == cycle);
-                if let Some(first) = first.map(|it| it.started_at) {
-                    self.start(Stage::Resolve, first);
+                match first.map(|it| it.started_at) {
+                    // While it waits, the pauses are carried over.
+                    Some(first) if self.ticket.status == Status::Waiting => {
+                        self.retime(Stage::Resolve, Some(first));
+                    }
+                    Some(first) => {
+                        self.void(Stage::Resolve);
+                        self.start(Stage::Resolve, first);
+                    }
+                    None => self.void(Stage::Resolve),
                 }
             }
             _ => self.retime(Stage::Resolve, None),
@@ -352,6 +342,12 @@ impl Course<'_> {
 
     fn retime(&mut self, stage: Stage, started_at: Option<At>) {
         let Some(clock) = self.ticket.clock_now(stage).filter(|it| it.is_open()).cloned() else { return };
+        // What this event has stopped already stays stopped.
+        if self.effects.contains(&ClockEffect::Voided { stage }) {
+            return;
+        }
+        let resumes = |it: &ClockEffect| matches!(it, ClockEffect::Resumed { stage: of, .. } if *of == stage);
+        let resumed_at = self.effects.iter().any(resumes).then_some(self.at);
         let started_at = started_at.unwrap_or(clock.started_at);
         let Some(target) = self.target(stage, clock.cycle, started_at) else {
             return self.void(stage);
@@ -361,10 +357,15 @@ impl Course<'_> {
         let mut again = Clock { started_at, due_at: due.at, ..clock };
         again.details.target = target;
         for pause in &again.details.pauses {
-            if let Some(to) = pause.to {
+            if let Some(to) = pause.to.or(resumed_at) {
                 again.due_at = target.after(again.due_at, target.elapsed(pause.from, to, calendar), calendar);
             }
         }
+        // More time once granted stays granted.
+        let granted = self.ticket.extensions.iter().filter(|it| {
+            stage == Stage::Resolve && it.cycle == again.cycle && it.state == super::ExtensionState::Granted
+        });
+        again.due_at = granted.map(|it| it.due_at).chain([again.due_at]).max().unwrap_or(again.due_at);
         let alarm = again.alarm_again(&self.rules.policy, calendar);
         self.effects.push(ClockEffect::Retimed {
             stage,
@@ -414,6 +415,8 @@ impl Course<'_> {
                 provisional: due.is_provisional,
                 pauses: Vec::new(),
                 tried_on: Vec::new(),
+                ended_at: None,
+                escalated: None,
                 due_before: Vec::new(),
             },
         };
@@ -434,12 +437,11 @@ impl Course<'_> {
     /// The clock goes on; what it said already it does not say again.
     fn run_on(&mut self, stage: Stage) {
         let Some(clock) = self.ticket.clock_now(stage) else { return };
-        let last = clock.warned.map(|percent| super::AlarmKind::Warning { percent });
-        let alarm = clock
-            .breached_at
-            .is_none()
-            .then(|| clock.alarm_after(last, &self.rules.policy, &self.rules.calendar))
-            .flatten();
+        let escalated = clock.details.escalated.map(super::AlarmKind::Escalation);
+        let breached = clock.breached_at.map(|_| super::AlarmKind::Breach);
+        let warned = clock.warned.map(|percent| super::AlarmKind::Warning { percent });
+        let last = escalated.or(breached).or(warned);
+        let alarm = clock.alarm_after(last, &self.rules.policy, &self.rules.calendar);
         self.effects.push(ClockEffect::RanOn { stage, alarm });
     }
 

@@ -86,6 +86,12 @@ pub struct ClockDetails {
     /// Days on which a call or visit reached nobody; contact only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried_on: Vec<NaiveDate>,
+    /// When it came to rest without being met, after a breach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<At>,
+    /// The highest level it was escalated to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<Level>,
     /// Due times before an extension, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub due_before: Vec<At>,
@@ -107,7 +113,8 @@ impl Clock {
 
     /// True while what it waits for has not happened, late or not.
     pub fn is_unmet(&self) -> bool {
-        self.is_open() || self.state == ClockState::Breached && self.met_at.is_none()
+        let is_late = self.state == ClockState::Breached && self.met_at.is_none();
+        self.is_open() || is_late && self.details.ended_at.is_none()
     }
 
     /// True when it was met in time or breached: a verdict (PRODUCT §9).
@@ -225,9 +232,14 @@ impl Ticket {
     fn settle_times(&mut self) {
         self.due_at =
             self.clocks.iter().filter(|it| it.is_unmet() && it.paused_at.is_none()).map(|it| it.due_at).min();
-        let alarms =
-            self.clocks.iter().filter(|it| it.paused_at.is_none()).filter_map(|it| it.alarm).map(|it| it.at);
+        let alarms = self.heard().filter_map(|it| it.alarm).map(|it| it.at);
         self.next_alarm_at = alarms.chain(self.timer_at).min();
+    }
+
+    /// The clocks that may say something: the latest of each stage, unless it stands still.
+    pub(in crate::domain) fn heard(&self) -> impl Iterator<Item = &Clock> {
+        let latest = Stage::ALL.iter().filter_map(|it| self.clock(*it));
+        latest.filter(|it| it.paused_at.is_none() && it.state != ClockState::Void)
     }
 
     fn apply_effect(&mut self, effect: &ClockEffect, at: At) {
@@ -252,6 +264,8 @@ impl Ticket {
                 if it.is_open() {
                     it.state = ClockState::Void;
                     it.end_pause(at);
+                } else if it.is_unmet() {
+                    it.details.ended_at = Some(at);
                 }
             }),
             ClockEffect::Paused { stage } => self.with_clock(*stage, |it| {
@@ -272,6 +286,7 @@ impl Ticket {
             }),
             ClockEffect::RanOn { stage, alarm } => self.with_clock(*stage, |it| {
                 it.met_at = None;
+                it.details.ended_at = None;
                 it.alarm = *alarm;
                 if it.breached_at.is_none() {
                     it.state = ClockState::Running;
@@ -321,6 +336,8 @@ impl Ticket {
                 provisional: *provisional,
                 pauses: Vec::new(),
                 tried_on: Vec::new(),
+                ended_at: None,
+                escalated: None,
                 due_before: Vec::new(),
             },
         });

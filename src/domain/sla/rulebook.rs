@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::domain::calendar::{CalendarSettings, OfficialYears, WorkingCalendar};
 use crate::domain::chain::hex;
 use crate::domain::setup::{Policy, PolicyInForce};
-use crate::domain::ticket::{Kind, Priority, Ticket};
+use crate::domain::ticket::event::{Facts, TicketEvent};
+use crate::domain::ticket::{Kind, Priority, Status, Ticket};
 use crate::domain::value::SetupId;
 
 /// Names a set of rules by its content: the first 128 bits of the SHA-256 of its JSON.
@@ -94,6 +95,34 @@ impl Matter {
     pub fn of(ticket: &Ticket) -> Self {
         let assumed = if ticket.suspected_emergency { Priority::Emergency } else { Priority::Normal };
         Self { kind: ticket.kind, priority: ticket.priority.unwrap_or(assumed), category: ticket.category }
+    }
+
+    /// The matter by which `event` picks rules anew for `ticket`, which is as it was before; None where those
+    /// kept go on.
+    pub(super) fn picked_by(ticket: &Ticket, event: &TicketEvent) -> Option<Matter> {
+        let facts_matter = |facts: &Facts, priority: Option<Priority>| {
+            let assumed = if facts.suspected_emergency { Priority::Emergency } else { Priority::Normal };
+            Matter { kind: facts.kind, priority: priority.unwrap_or(assumed), category: facts.category }
+        };
+        if let TicketEvent::Received(received) = event {
+            Some(facts_matter(&received.facts, None))
+        } else if let TicketEvent::Accepted { category, priority, .. } = event {
+            Some(Matter { kind: ticket.kind, priority: *priority, category: Some(*category) })
+        } else if let TicketEvent::Amended { facts, .. } = event {
+            // Before acceptance the priority that was kept from an earlier round does not count.
+            let now = |it: &Facts| facts_matter(it, it.priority.filter(|_| ticket.accepted_at.is_some()));
+            let (before, after) = (now(&ticket.facts()), now(facts));
+            (before != after).then_some(after)
+        } else if let TicketEvent::Split { to: Status::Assigned, cycle, category, priority, .. } = event {
+            let facts = Facts { category: *category, ..ticket.facts() };
+            (*cycle > ticket.cycle).then(|| facts_matter(&facts, *priority))
+        } else if let TicketEvent::Split { to: Status::Received, cycle, .. } = event {
+            (*cycle > ticket.cycle).then(|| facts_matter(&ticket.facts(), None))
+        } else if let TicketEvent::Reopened { to: Status::Received, .. } = event {
+            Some(facts_matter(&ticket.facts(), None))
+        } else {
+            None
+        }
     }
 }
 

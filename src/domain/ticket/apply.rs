@@ -24,8 +24,7 @@ impl TicketEvent {
             | TicketEvent::Contacted { .. }
             | TicketEvent::Noted {}
             | TicketEvent::Supplemented {}
-            | TicketEvent::ContactViewed {}
-            | TicketEvent::ClockEscalated { .. } => {}
+            | TicketEvent::ContactViewed {} => {}
             TicketEvent::Amended { facts, handling_node, taken_from, .. } => {
                 ticket.set_facts(facts);
                 ticket.handling_node = *handling_node;
@@ -111,7 +110,8 @@ impl TicketEvent {
             | TicketEvent::ExtensionGranted { .. }
             | TicketEvent::ExtensionRefused { .. }
             | TicketEvent::ClockWarned { .. }
-            | TicketEvent::ClockBreached { .. } => self.apply_to_clocks(ticket, at),
+            | TicketEvent::ClockBreached { .. }
+            | TicketEvent::ClockEscalated { .. } => self.apply_to_clocks(ticket, at),
         }
     }
 
@@ -131,6 +131,8 @@ impl TicketEvent {
             ticket.decide_extension(*extension, ExtensionState::Refused, at);
         } else if let TicketEvent::ClockWarned { stage, percent, .. } = self {
             ticket.with_clock(*stage, |it| it.warned = Some(*percent));
+        } else if let TicketEvent::ClockEscalated { stage, level, .. } = self {
+            ticket.with_clock(*stage, |it| it.details.escalated = Some(*level));
         } else if let TicketEvent::ClockBreached { stage, due_at, .. } = self {
             ticket.with_clock(*stage, |it| {
                 it.state = ClockState::Breached;

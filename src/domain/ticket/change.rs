@@ -185,8 +185,8 @@ impl Change {
 impl Ticket {
     /// The earliest thing a clock had to say at or before `now`, as the event that records it.
     fn alarm_due(&self, now: At) -> Option<TicketEvent> {
-        let heard = self.clocks.iter().filter(|it| it.paused_at.is_none());
-        let due = heard.filter_map(|it| it.alarm.filter(|alarm| alarm.at <= now).map(|alarm| (alarm, it)));
+        let due =
+            self.heard().filter_map(|it| it.alarm.filter(|alarm| alarm.at <= now).map(|alarm| (alarm, it)));
         let (Alarm { kind, .. }, clock) = due.min_by_key(|(alarm, _)| alarm.at)?;
         let (stage, cycle, due_at) = (clock.stage, clock.cycle, clock.due_at);
         Some(match kind {

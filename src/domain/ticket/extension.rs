@@ -116,7 +116,9 @@ impl Ticket {
         }
         match decision {
             ExtensionDecision::Grant => {
-                let due_at = asked.due_at;
+                // The due time may have moved past what was asked for: granting never takes time away.
+                let now = change.ticket.clock_now(Stage::Resolve).map(|it| it.due_at);
+                let due_at = asked.due_at.max(now.unwrap_or(asked.due_at));
                 change.push(TicketEvent::ExtensionGranted { extension: id, due_at }, vec![]);
             }
             ExtensionDecision::Refuse { reason } => {

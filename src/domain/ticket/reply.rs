@@ -6,7 +6,7 @@ use super::event::{FailedBy, TicketEvent};
 use super::{Change, Channel, Delivery, Doing, Reach, Reply, Status, Ticket, text};
 use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
-use crate::domain::sla;
+use crate::domain::sla::{self, ClockEffect, Rules};
 
 /// After so many tries on different days a letter or the board may answer (PRODUCT §4).
 const TRIES_ON_DIFFERENT_DAYS: usize = 3;
@@ -47,6 +47,26 @@ impl Change {
         self.push(TicketEvent::ReplyWritten { reply, channel, delivery }, vec![(text::reply(reply), words)]);
         self.settle_published(reply, doing);
         reply
+    }
+
+    /// The matter a merged ticket is about was resolved with the main one: its reply is due.
+    pub(super) fn start_reply_clock(&mut self) {
+        let (effects, picked) = sla::main_resolved(&self.ticket, self.at, self.works());
+        self.amend_clocks(effects, picked);
+    }
+
+    /// Changes clocks alone, which no other event of this ticket would tell.
+    fn amend_clocks(&mut self, effects: Vec<ClockEffect>, picked: Option<Rules>) {
+        if effects.is_empty() {
+            return;
+        }
+        let event = TicketEvent::Amended {
+            changed: vec!["clocks".to_owned()],
+            facts: self.ticket.facts(),
+            handling_node: self.ticket.handling_node,
+            taken_from: None,
+        };
+        self.add(event, effects, picked, vec![]);
     }
 
     /// A reply on channel `none` counts as logged once it stands at the receipt, one on the board once
@@ -143,24 +163,14 @@ impl Ticket {
         if self.status != Status::Merged {
             return None;
         }
-        let (facts, handling_node) = (self.facts(), self.handling_node);
         let mut change = Change::of(self, doing);
-        let (effects, picked) = if is_resolved {
-            sla::main_resolved(&change.ticket, change.at, change.works())
+        if is_resolved {
+            change.start_reply_clock();
         } else {
-            (sla::main_reopened(&change.ticket), None)
-        };
-        if effects.is_empty() {
-            return None;
+            let effects = sla::main_reopened(&change.ticket);
+            change.amend_clocks(effects, None);
         }
-        let event = TicketEvent::Amended {
-            changed: vec!["clocks".to_owned()],
-            facts,
-            handling_node,
-            taken_from: None,
-        };
-        change.add(event, effects, picked, vec![]);
-        Some(change)
+        (!change.entries.is_empty()).then_some(change)
     }
 
     /// Letter and board answer a resident who wants a call or visit only after three tries.

@@ -186,6 +186,9 @@ impl Ticket {
         }
         let mut change = Change::of(self, doing);
         change.push(TicketEvent::Merged { into: main.id, into_number: main.number.clone() }, vec![]);
+        if main.status == Status::Resolved {
+            change.start_reply_clock();
+        }
         Ok(change)
     }
 
