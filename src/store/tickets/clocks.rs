@@ -133,7 +133,7 @@ pub(super) fn keep_rules(db: &mut Db, change: &Change) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Writes the clocks and extensions that differ from those before; `n_clocks_before` of them were there.
+/// Writes the clocks and extensions that differ from those before the change.
 pub(super) fn save(db: &mut Db, change: &Change) -> Result<(), StoreError> {
     let ticket = change.ticket();
     let id = ticket.id.0;
