@@ -25,3 +25,4 @@ mod smtp;
 mod store;
 mod trail;
 mod web;
+mod years;
