@@ -9,6 +9,7 @@ mod builders;
 mod clocks;
 mod delivery;
 mod demo;
+mod due_times;
 mod harness;
 mod import;
 mod intake;

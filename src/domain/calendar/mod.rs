@@ -189,15 +189,25 @@ impl WorkingCalendar {
         }
     }
 
-    /// Hours of a working day that its weekday does not make one: those of its weekday if it has
-    /// any, else those of the season's first open weekday. The notices name no hours.
+    /// Hours of a day that is worked whatever its weekday says; the notices name none.
+    ///
+    /// A weekend day is worked like the weekday it stands in for, not with the short hours of a weekend's duty:
+    /// those of the season's first open weekday. Where no weekday is ever open, its own.
     fn make_up_spans(&self, date: NaiveDate) -> &[Span] {
+        const WEEKDAYS: usize = 5;
         let Some(week) = self.week_of(date) else { return &[] };
         let of_weekday = spans_of(week, date);
-        if !of_weekday.is_empty() {
+        let is_weekend = date.weekday().num_days_from_monday() >= 5;
+        if !is_weekend && !of_weekday.is_empty() {
             return of_weekday;
         }
-        week.iter().find(|it| !it.is_empty()).map_or(&[], |it| it)
+        let ordinary = week.iter().take(WEEKDAYS).find(|it| !it.is_empty());
+        let any = || week.iter().find(|it| !it.is_empty());
+        match ordinary {
+            Some(ordinary) => ordinary,
+            None if of_weekday.is_empty() => any().map_or(&[], |it| it),
+            None => of_weekday,
+        }
     }
 
     fn week_of(&self, date: NaiveDate) -> Option<&[Vec<Span>; 7]> {

@@ -377,6 +377,22 @@ mod tests {
     }
 
     #[test]
+    fn a_swapped_saturday_is_a_whole_day_whatever_duty_saturdays_have() {
+        let week = json!({"mon": ["09:00-17:00"], "sat": ["09:00-12:00"]});
+        let calendar = WorkingCalendar::parse(&json!({
+            "seasons": [{"from": "01-01", "to": "12-31", "week": week}],
+            "open_days": [{"on": "2026-03-08"}],
+        }));
+        let calendar = calendar.unwrap();
+        let spans = |date: &str| calendar.spans_on(date.parse().unwrap()).to_vec();
+
+        let (whole, duty) = ([Span { from: 540, to: 1_020 }], [Span { from: 540, to: 720 }]);
+        assert_eq!(spans("2026-02-28"), whole, "a swapped Saturday");
+        assert_eq!(spans("2026-03-07"), duty, "any other Saturday");
+        assert_eq!(spans("2026-03-08"), whole, "a Sunday the node opens itself");
+    }
+
+    #[test]
     fn hours_change_with_the_season() {
         let calendar = WorkingCalendar::parse(&json!({"seasons": [
             {"from": "05-01", "to": "09-30", "week": {"mon": ["08:00-12:00"]}},
