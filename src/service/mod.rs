@@ -16,6 +16,7 @@ pub mod files;
 pub mod health;
 pub mod import;
 pub mod intake;
+pub mod messages;
 pub mod notices;
 pub mod orders;
 pub mod queue;

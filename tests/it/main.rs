@@ -15,6 +15,7 @@ mod import;
 mod intake;
 mod intruder;
 mod lifecycle;
+mod messages;
 mod migrations;
 mod pages;
 mod postgres;
