@@ -22,6 +22,7 @@ pub mod orders;
 pub mod queue;
 pub mod receipts;
 pub mod setup;
+pub mod simulate;
 pub mod start;
 pub mod story;
 pub mod timer;

@@ -24,6 +24,7 @@ mod queue;
 mod rosters;
 mod setup;
 mod sign_in;
+mod simulate;
 mod smtp;
 mod store;
 mod trail;

@@ -12,6 +12,7 @@ pub mod holding;
 mod recount;
 mod rulebook;
 mod target;
+pub mod whatif;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
