@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::clock::{Jump, JumpWatch};
 use crate::domain::ticket::Channel;
 use crate::service::{App, Error, delivery, messages, timer};
 
@@ -20,13 +21,32 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 ///
 /// Each channel has a beat of its own, so that a slow mail server holds up no timer and no text message.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
-    let timers =
-        repeat("run timers", stop.clone(), async || timer::tick(&app, app.clock.now()).await.map(|_done| ()));
+    let mut watch = JumpWatch::begin();
+    let timers = repeat("run timers", stop.clone(), async || {
+        let now = app.clock.now();
+        if let Some(jump) = watch.look(now) {
+            say_jump(jump);
+        }
+        timer::tick(&app, now).await.map(|_done| ())
+    });
     let mails = deliver(&app, Channel::Email, "RED_MAILBOX_SMTP_URL", stop.clone());
     let texts = deliver(&app, Channel::Sms, "RED_MAILBOX_SMS_COMMAND", stop.clone());
     let notices = tell(&app, Channel::Email, stop.clone());
     let dates = tell(&app, Channel::Sms, stop.clone());
     tokio::join!(timers, mails, texts, notices, dates);
+}
+
+/// Says what the machine's clock did; nothing is mended, because each alarm is recorded once and none is forgotten.
+fn say_jump(jump: Jump) {
+    let seconds = jump.by().num_seconds();
+    let way = if seconds < 0 { "back" } else { "forward" };
+    tracing::warn!(
+        jump_s = seconds,
+        "the machine's clock jumped {way} by {} s: it should say {} and says {}; alarms said already stay said, what is due now is said now\nhint: let a time server set the clock",
+        seconds.unsigned_abs(),
+        jump.expected,
+        jump.found
+    );
 }
 
 /// Sends the messages on `channel` that answer nobody, on a beat of their own: they hold up no reply.

@@ -14,6 +14,7 @@ mod harness;
 mod import;
 mod intake;
 mod intruder;
+mod jumps;
 mod lifecycle;
 mod messages;
 mod migrations;
