@@ -15,6 +15,7 @@ pub mod export;
 pub mod files;
 pub mod health;
 pub mod import;
+pub mod in_force;
 pub mod intake;
 pub mod messages;
 pub mod notices;

@@ -12,6 +12,7 @@ mod demo;
 mod due_times;
 mod harness;
 mod import;
+mod in_force;
 mod intake;
 mod intruder;
 mod jumps;

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod holding;
 mod recount;
 mod rulebook;
+pub mod sources;
 mod target;
 pub mod whatif;
 
