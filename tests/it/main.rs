@@ -10,6 +10,7 @@ mod clocks;
 mod delivery;
 mod demo;
 mod harness;
+mod hostile;
 mod import;
 mod intake;
 mod intruder;
