@@ -20,6 +20,7 @@ pub mod orders;
 pub mod queue;
 pub mod receipts;
 pub mod setup;
+mod standing;
 pub mod start;
 pub mod story;
 pub mod timer;

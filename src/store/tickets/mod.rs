@@ -66,6 +66,9 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
             if entry.event.is_of_time() { Stamp::of(&Actor::Timer, None) } else { change.stamp().clone() };
         drafts.push(Draft { kind, at: change.at(), stamp, fields, texts: entry.texts.clone() });
     }
+    if change.is_new() {
+        return events::begin(db, key, Stream::Ticket, now.id.0, drafts);
+    }
     events::append(db, key, Stream::Ticket, now.id.0, drafts)
 }
 
