@@ -9,6 +9,7 @@ mod builders;
 mod clocks;
 mod delivery;
 mod demo;
+mod desk;
 mod harness;
 mod import;
 mod intake;
