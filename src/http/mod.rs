@@ -73,6 +73,17 @@ routes! {
     POST "/look" => web::resident::look;
     GET "/assets/{file}" => web::asset;
 
+    // Staff pages.
+    GET "/login" => web::desk::door::login;
+    POST "/login" => web::desk::door::sign_in;
+    POST "/logout" => web::desk::door::sign_out;
+    GET "/desk/account" => web::desk::account::page;
+    POST "/desk/account/password" => web::desk::account::change_password;
+    POST "/desk/account/sessions" => web::desk::account::end_sessions;
+    POST "/desk/account/totp" => web::desk::account::change_totp;
+    GET "/desk/notices" => web::desk::notices::page;
+    POST "/desk/notices" => web::desk::notices::read;
+
     // Tickets.
     POST "/api/v1/tickets" => api::tickets::submit;
     GET "/api/v1/tickets" => api::tickets::list;

@@ -10,6 +10,7 @@ mod clocks;
 mod delivery;
 mod demo;
 mod due_times;
+mod desk;
 mod harness;
 mod import;
 mod intake;

@@ -293,9 +293,15 @@ fn a_section_of_the_catalogue_stands_in_one_file() {
 fn every_text_of_a_page_is_in_the_catalogue() {
     use red_mailbox::notify::catalogue::{Language, say};
 
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap() {
-        let page = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        for part in page.split("screen.say(\"").skip(1) {
+    let root = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/templates"));
+    let mut paths = vec![root];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(std::fs::read_dir(path).unwrap().map(|it| it.unwrap().path()));
+            continue;
+        }
+        let page = std::fs::read_to_string(path).unwrap();
+        for part in page.split(".say(\"").skip(1) {
             let (section, key) = part.split('"').next().unwrap().split_once('.').unwrap();
             for language in Language::ALL {
                 assert!(say(*language, section, key, &[]).is_ok(), "{section}.{key} in {language}");

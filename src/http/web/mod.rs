@@ -4,6 +4,7 @@
 //! types them. The one cookie holds how the pages look.
 
 pub mod board;
+pub mod desk;
 pub mod form;
 mod qr;
 pub mod resident;
@@ -38,6 +39,8 @@ struct Asset {
 static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
     let files = [
         ("page.css", "text/css; charset=utf-8", include_str!("../../../assets/page.css")),
+        ("desk.css", "text/css; charset=utf-8", include_str!("../../../assets/desk.css")),
+        ("desk.js", "text/javascript; charset=utf-8", include_str!("../../../assets/desk.js")),
         ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
     ];
     let named = files.map(|(name, media_type, body)| {
