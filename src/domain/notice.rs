@@ -12,6 +12,8 @@ words! {
         Warning = "warning", Breach = "breach", Escalation = "escalation", Emergency = "emergency",
         Urged = "urged", ExtensionRequested = "extension_requested", ExtensionDecided = "extension_decided",
         WaitingEnded = "waiting_ended",
+        /// The official days of a year are not known that due times need.
+        CalendarMissing = "calendar_missing",
     }
 }
 

@@ -172,6 +172,12 @@ impl Staff {
         self.grants.iter().any(|it| may(it.role, permission) && it.covers(path))
     }
 
+    /// True when some role held at a top node gives `permission`: what holds for the whole installation is theirs.
+    pub fn may_at_top(&self, permission: Permission) -> bool {
+        let is_top = |it: &Grant| it.path.matches('/').count() == 2;
+        self.grants.iter().any(|it| may(it.role, permission) && is_top(it))
+    }
+
     /// True when some role held anywhere gives `permission`.
     pub fn may_somewhere(&self, permission: Permission) -> bool {
         self.grants.iter().any(|it| may(it.role, permission))

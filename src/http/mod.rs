@@ -197,6 +197,8 @@ routes! {
     GET "/api/v1/calendars/{code}" => api::setup::calendars::get;
     PATCH "/api/v1/calendars/{code}" => api::setup::calendars::change;
     DELETE "/api/v1/calendars/{code}" => api::setup::calendars::retire;
+    GET "/api/v1/official-years" => api::setup::years::list;
+    POST "/api/v1/official-years" => api::setup::years::load;
     POST "/api/v1/kiosks/{code}/token" => api::setup::kiosks::issue_token;
     DELETE "/api/v1/kiosks/{code}/token" => api::setup::kiosks::revoke_token;
 }

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod board;
+mod calendars;
 pub mod circumstances;
 pub mod clocks;
 pub mod delivery;

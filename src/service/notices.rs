@@ -19,12 +19,16 @@ pub const LIMIT_MAX: i64 = 200;
 /// Tells staff what a change holds for them.
 pub(super) fn tell(db: &mut Db, change: &Change) -> Result<(), Error> {
     let told = tellings(change);
+    let ticket = change.ticket();
+    if change.missing_year().is_some() {
+        let owner = setup::find_node(db, ticket.node)?;
+        super::calendars::tell_of_provisional(db, change, &nodes_down_to(&owner.path))?;
+    }
     if told.is_empty() {
         return Ok(());
     }
-    let ticket = change.ticket();
     let path = setup::find_node(db, ticket.handling_node)?.path;
-    let nodes: Vec<NodeId> = path.split('/').filter_map(|it| it.parse().ok()).map(NodeId).collect();
+    let nodes = nodes_down_to(&path);
     for telling in told {
         let mut people = Vec::new();
         for audience in &telling.to {
@@ -37,6 +41,11 @@ pub(super) fn tell(db: &mut Db, change: &Change) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The nodes from the top down to the one with `path`.
+fn nodes_down_to(path: &str) -> Vec<NodeId> {
+    path.split('/').filter_map(|it| it.parse().ok()).map(NodeId).collect()
 }
 
 /// Who that is for this ticket; a sealed one is told to nobody who may not see it.

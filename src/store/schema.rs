@@ -4,7 +4,7 @@ diesel::table! {
     notice (id) {
         id -> BigInt,
         account_id -> BigInt,
-        ticket_id -> BigInt,
+        ticket_id -> Nullable<BigInt>,
         kind -> Text,
         stage -> Nullable<Text>,
         percent -> Nullable<BigInt>,
@@ -12,6 +12,8 @@ diesel::table! {
         due_at -> Nullable<BigInt>,
         created_at -> BigInt,
         read_at -> Nullable<BigInt>,
+        node_id -> Nullable<BigInt>,
+        subject -> Nullable<Text>,
     }
 }
 

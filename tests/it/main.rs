@@ -27,3 +27,4 @@ mod smtp;
 mod store;
 mod trail;
 mod web;
+mod years;

@@ -2,11 +2,12 @@
 //!
 //! A day is decided by the node's own list first, then by the official days off and swapped
 //! working days (调休), then by the week of the season. `counting` measures time along it,
-//! `settings` reads it from JSON.
+//! `settings` reads it from JSON, `years` reads official days from a file.
 
 mod counting;
 mod official;
 mod settings;
+mod years;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,9 @@ use chrono_tz::Tz;
 pub use counting::{Due, PastLimit};
 pub use official::{OfficialDay, OfficialYears};
 pub use settings::{CalendarSettings, ClosedDay, OpenDay, SeasonSettings};
+pub use years::{NamedDay, Notice, OfficialYear, read_years};
 
+use super::value::At;
 use crate::words;
 
 words! {
@@ -172,6 +175,11 @@ impl WorkingCalendar {
     #[must_use]
     pub fn with_years(self, years: &OfficialYears) -> Self {
         Self { years: years.clone(), ..self }
+    }
+
+    /// The first year from the one of `from` to the one of `to` whose official days are not loaded.
+    pub fn missing_year(&self, from: At, to: At) -> Option<i32> {
+        (self.local_date(from).year()..=self.local_date(to).year()).find(|it| !self.is_year_loaded(*it))
     }
 
     fn official_day(&self, date: NaiveDate) -> Option<&OfficialDay> {

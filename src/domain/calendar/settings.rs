@@ -293,7 +293,7 @@ fn parse_two_digits(text: &str) -> Option<u16> {
 }
 
 /// A date written `YYYY-MM-DD` and nothing looser.
-fn parse_date(text: &str) -> Option<NaiveDate> {
+pub(super) fn parse_date(text: &str) -> Option<NaiveDate> {
     let date: NaiveDate = text.parse().ok()?;
     (date.to_string() == text).then_some(date)
 }

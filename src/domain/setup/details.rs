@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::SetupKind;
 use super::policy::Policy;
-use crate::domain::calendar::CalendarSettings;
+use crate::domain::calendar::{CalendarSettings, OfficialYear};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::words;
 
@@ -110,6 +110,7 @@ pub enum Details {
     Template(Template),
     Policy(Policy),
     Calendar(Box<CalendarSettings>),
+    OfficialYear(OfficialYear),
 }
 
 impl Details {
@@ -126,6 +127,7 @@ impl Details {
             SetupKind::Template => Details::Template(shaped(fields)?),
             SetupKind::Policy => Details::Policy(shaped(fields)?),
             SetupKind::Calendar => Details::Calendar(Box::new(shaped(fields)?)),
+            SetupKind::OfficialYear => Details::OfficialYear(shaped(fields)?),
         };
         details.check()?;
         Ok(details)
@@ -141,6 +143,7 @@ impl Details {
             Details::Template(_) => SetupKind::Template,
             Details::Policy(_) => SetupKind::Policy,
             Details::Calendar(_) => SetupKind::Calendar,
+            Details::OfficialYear(_) => SetupKind::OfficialYear,
         }
     }
 
@@ -169,6 +172,7 @@ impl Details {
             Details::Template(template) => check_template(&mut faults, &template.text),
             Details::Policy(policy) => policy.check(&mut faults),
             Details::Calendar(settings) => return settings.check().map(drop),
+            Details::OfficialYear(year) => return year.notice().map(drop),
         }
         faults.check(())
     }

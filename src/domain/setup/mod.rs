@@ -1,7 +1,7 @@
 //! What a community sets up: the organisation tree and the entries that hang on it.
 //!
 //! A node is a place in the tree (district, street, community …); an entry is a unit, category, mailbox,
-//! kiosk, template, policy or calendar at a node, or installation-wide. Codes are looked up at the node first,
+//! kiosk, template, policy or calendar at a node, or installation-wide; official years are always installation-wide. Codes are looked up at the node first,
 //! then in its ancestors, then installation-wide.
 
 mod details;
@@ -83,7 +83,7 @@ words! {
     /// What an entry is.
     SetupKind {
         Unit = "unit", Category = "category", Mailbox = "mailbox", Kiosk = "kiosk",
-        Template = "template", Policy = "policy", Calendar = "calendar",
+        Template = "template", Policy = "policy", Calendar = "calendar", OfficialYear = "official_year",
     }
 }
 
@@ -98,6 +98,7 @@ impl SetupKind {
             SetupKind::Template => "templates",
             SetupKind::Policy => "policies",
             SetupKind::Calendar => "calendars",
+            SetupKind::OfficialYear => "official-years",
         }
     }
 
@@ -111,6 +112,7 @@ impl SetupKind {
             SetupKind::Template => "答复模板",
             SetupKind::Policy => "办理规则",
             SetupKind::Calendar => "工作日历",
+            SetupKind::OfficialYear => "节假日安排",
         }
     }
 }

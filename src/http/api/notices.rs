@@ -32,8 +32,12 @@ pub struct NoticeView {
     id: i64,
     #[schema(value_type = NoticeKind)]
     kind: String,
-    /// The ticket's number.
-    number: String,
+    /// The ticket's number; null where it is about a node.
+    number: Option<String>,
+    /// Code of the node it is about, where it is about none of its tickets.
+    node: Option<String>,
+    /// What of the node: for `calendar_missing` the year.
+    subject: Option<String>,
     stage: Option<String>,
     percent: Option<i64>,
     level: Option<String>,
@@ -66,6 +70,8 @@ pub async fn list(
         id: it.id,
         kind: it.kind,
         number: it.number,
+        node: it.node,
+        subject: it.subject,
         stage: it.stage,
         percent: it.percent,
         level: it.level,

@@ -17,7 +17,7 @@ use crate::domain::ticket::event::TicketEvent;
 use crate::domain::ticket::{Change, Reply, Ticket};
 use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
 
-pub use self::clocks::find_rules;
+pub use self::clocks::{find_rules, list_provisional};
 pub(in crate::store) use self::rows::TicketRow;
 use self::rows::{ReplyRow, small};
 

@@ -6,6 +6,7 @@
 mod entries;
 pub mod nodes;
 pub mod views;
+pub mod years;
 
 pub use entries::{calendars, categories, kiosks, mailboxes, policies, templates, units};
 
