@@ -63,8 +63,8 @@ routes! {
 
     // Residents' pages.
     GET "/" => web::resident::home;
-    GET "/report" => web::resident::report;
-    POST "/report" => web::resident::send;
+    GET "/report" => web::report::ask;
+    POST "/report" => web::report::answer;
     GET "/track" => web::track::form;
     POST "/track" => web::track::look_up;
     POST "/track/act" => web::track::act;

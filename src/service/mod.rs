@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod desk;
 pub mod export;
 pub mod files;
+pub mod guide;
 pub mod health;
 pub mod import;
 pub mod intake;
