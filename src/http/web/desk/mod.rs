@@ -150,7 +150,7 @@ impl Frame {
 
     /// The frame of the answer to a form that was not done.
     pub(super) async fn left(app: &App, caller: &PageCaller, request: &HttpRequest) -> Result<Self, Turned> {
-        Self::around(app, caller, Screen::left(request)).await
+        Self::around(app, caller, Screen::of(request)).await
     }
 
     async fn around(app: &App, caller: &PageCaller, screen: Screen) -> Result<Self, Turned> {

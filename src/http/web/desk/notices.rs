@@ -26,7 +26,10 @@ pub struct InboxAsked {
 /// A notice in words.
 struct Line {
     id: i64,
+    /// The ticket's number; empty when the notice is about a node.
     number: String,
+    /// What it is about: the number, or the node's code.
+    about: String,
     words: String,
     at: String,
     is_unread: bool,
@@ -48,13 +51,21 @@ fn line(frame: &Frame, it: Shown) -> Line {
     let stage = it.stage.as_deref().map(|it| frame.say(&format!("stage.{it}"))).unwrap_or_default();
     let due = it.due_at.map(|it| frame.moment(At::from_micros(it))).unwrap_or_default();
     let percent = it.percent.unwrap_or_default().to_string();
-    let fields = [("stage", stage.as_str()), ("due", due.as_str()), ("percent", percent.as_str())];
+    let subject = it.subject.unwrap_or_default();
+    let fields = [
+        ("stage", stage.as_str()),
+        ("due", due.as_str()),
+        ("percent", percent.as_str()),
+        ("subject", subject.as_str()),
+    ];
+    let number = it.number.unwrap_or_default();
     Line {
         words: frame.say_with(&format!("notice.{}", it.kind), &fields),
         at: frame.moment(At::from_micros(it.created_at)),
         is_unread: it.read_at.is_none(),
         is_bad: matches!(it.kind.as_str(), "breach" | "escalation" | "emergency"),
-        number: it.number,
+        about: it.node.unwrap_or_else(|| number.clone()),
+        number,
         id: it.id,
     }
 }
@@ -77,7 +88,7 @@ pub async fn page(
     Ok(answered(HttpResponse::Ok(), &InboxPage { frame, lines, is_all, next, newest })?)
 }
 
-/// Open the ticket of a notice, which is read then; or mark all that were shown as read.
+/// Open the ticket of a notice, if it has one, which is read then; or mark all that were shown as read.
 #[utoipa::path(post, path = "/desk/notices", tag = "pages",
     responses((status = 303, description = "To the ticket, or back to the inbox")))]
 pub async fn read(app: web::Data<App>, sent: Sent) -> Result<HttpResponse, Turned> {
@@ -86,5 +97,8 @@ pub async fn read(app: web::Data<App>, sent: Sent) -> Result<HttpResponse, Turne
         return Ok(see("/desk/notices"));
     };
     notices::read(&app, &sent.caller, id.parse().unwrap_or(0)).await?;
+    if number.is_empty() {
+        return Ok(see("/desk/notices"));
+    }
     Ok(see(&format!("/desk/tickets/{}", segment(number))))
 }
