@@ -5,6 +5,7 @@
 mod accounts;
 mod app;
 mod architecture;
+mod attachments;
 mod builders;
 mod clocks;
 mod delivery;
@@ -24,4 +25,5 @@ mod sign_in;
 mod smtp;
 mod store;
 mod trail;
+mod voice;
 mod web;
