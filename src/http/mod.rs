@@ -19,6 +19,7 @@ mod security;
 mod server;
 mod status;
 mod strict;
+mod upload;
 pub mod web;
 
 use actix_web::http::Method;
@@ -91,6 +92,9 @@ routes! {
     PATCH "/api/v1/tickets/{number}" => api::tickets::amend;
     GET "/api/v1/tickets/{number}/events" => api::tickets::events;
     GET "/api/v1/tickets/{number}/clocks" => api::clocks::list;
+    POST "/api/v1/tickets/{number}/attachments" => api::attachments::add;
+    GET "/api/v1/tickets/{number}/attachments/{id}" => api::attachments::get;
+    GET "/api/v1/tickets/{number}/attachments/{id}/thumbnail" => api::attachments::thumbnail;
     POST "/api/v1/tickets/{number}/accept" => api::actions::accept;
     POST "/api/v1/tickets/{number}/decline" => api::actions::decline;
     POST "/api/v1/tickets/{number}/assign" => api::actions::assign;

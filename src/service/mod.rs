@@ -4,6 +4,7 @@
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
 pub mod accounts;
+pub mod attachments;
 pub mod audit;
 pub mod board;
 mod calendars;

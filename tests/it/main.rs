@@ -5,6 +5,7 @@
 mod accounts;
 mod app;
 mod architecture;
+mod attachments;
 mod builders;
 mod clocks;
 mod delivery;
@@ -26,5 +27,6 @@ mod sign_in;
 mod smtp;
 mod store;
 mod trail;
+mod voice;
 mod web;
 mod years;
