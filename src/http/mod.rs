@@ -201,6 +201,11 @@ routes! {
     GET "/api/v1/calendars/{code}" => api::setup::calendars::get;
     PATCH "/api/v1/calendars/{code}" => api::setup::calendars::change;
     DELETE "/api/v1/calendars/{code}" => api::setup::calendars::retire;
+    GET "/api/v1/rosters" => api::setup::rosters::list;
+    POST "/api/v1/rosters" => api::setup::rosters::add;
+    GET "/api/v1/rosters/{code}" => api::setup::rosters::get;
+    PATCH "/api/v1/rosters/{code}" => api::setup::rosters::change;
+    DELETE "/api/v1/rosters/{code}" => api::setup::rosters::retire;
     GET "/api/v1/official-years" => api::setup::years::list;
     POST "/api/v1/official-years" => api::setup::years::load;
     POST "/api/v1/kiosks/{code}/token" => api::setup::kiosks::issue_token;

@@ -3,13 +3,13 @@
 use chrono_tz::Tz;
 
 use super::{App, Caller, Error};
-use crate::domain::notice::{Audience, tellings};
+use crate::domain::notice::{Audience, NoticeKind, tellings};
 use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::DEFAULT_ZONE;
 use crate::domain::ticket::{Change, Ticket};
-use crate::domain::value::{AccountId, NodeId};
-use crate::store::{Db, notices, setup};
+use crate::domain::value::{AccountId, At, NodeId};
+use crate::store::{Db, notices, people, setup};
 
 pub use crate::store::notices::Notice as Shown;
 
@@ -32,12 +32,16 @@ pub(super) fn tell(db: &mut Db, change: &Change) -> Result<(), Error> {
     for telling in told {
         let mut people = Vec::new();
         for audience in &telling.to {
-            people.extend(people_of(db, *audience, ticket, &nodes)?);
+            people.extend(people_of(db, *audience, ticket, &nodes, change.at())?);
         }
         people.sort_unstable();
         people.dedup();
+        let alerted = match telling.kind {
+            NoticeKind::Emergency => Some(names_of(db, &people)?),
+            _ => None,
+        };
         for person in people {
-            notices::add(db, person, ticket.id, &telling, change.at())?;
+            notices::add(db, person, ticket.id, &telling, alerted.as_deref(), change.at())?;
         }
     }
     Ok(())
@@ -54,9 +58,20 @@ fn people_of(
     audience: Audience,
     ticket: &Ticket,
     nodes: &[NodeId],
+    now: At,
 ) -> Result<Vec<AccountId>, Error> {
     let here = [ticket.handling_node];
     Ok(match audience {
+        // Whoever may not see a sealed one is not called to it.
+        Audience::OnDuty if ticket.sealed => people_of(db, Audience::Supervisors, ticket, nodes, now)?,
+        Audience::OnDuty => {
+            let mut people = on_duty(db, nodes, now)?;
+            if people.is_empty() {
+                people.extend(people_of(db, Audience::Triagers, ticket, nodes, now)?);
+                people.extend(people_of(db, Audience::Supervisors, ticket, nodes, now)?);
+            }
+            people
+        }
         // Whoever supervises a sealed ticket triages it too.
         Audience::Supervisors | Audience::Triagers if ticket.sealed => {
             notices::nearest(db, Role::Supervisor, &here)?
@@ -74,9 +89,33 @@ fn people_of(
                     None => handlers,
                 }
             }
-            None => people_of(db, Audience::Triagers, ticket, nodes)?,
+            None => people_of(db, Audience::Triagers, ticket, nodes, now)?,
         },
     })
+}
+
+/// Who is on duty at `now` at the nearest of these nodes, which go from the top down, where anybody is.
+fn on_duty(db: &mut Db, nodes: &[NodeId], now: At) -> Result<Vec<AccountId>, Error> {
+    for node in nodes.iter().rev() {
+        let node = setup::find_node(db, *node)?;
+        let local = now.to_utc().with_timezone(&node.time_zone).naive_local();
+        let mut people = Vec::new();
+        for roster in setup::rosters_at(db, &node)? {
+            for username in roster.on_duty(local) {
+                people.extend(people::find_active_near(db, username, &[&node.path])?);
+            }
+        }
+        if !people.is_empty() {
+            return Ok(people);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Their names in one line, for whoever reads the notice.
+fn names_of(db: &mut Db, people: &[AccountId]) -> Result<String, Error> {
+    let named = notices::names(db, people)?;
+    Ok(named.into_iter().map(|(_, name)| name.replace('、', " ")).collect::<Vec<_>>().join("、"))
 }
 
 fn account(caller: &Caller) -> Result<AccountId, Refusal> {

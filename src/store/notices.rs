@@ -28,6 +28,8 @@ pub struct Notice {
     pub due_at: Option<i64>,
     pub created_at: i64,
     pub read_at: Option<i64>,
+    /// Names of all who were told of an emergency, parted by 、.
+    pub alerted: Option<String>,
 }
 
 /// Those with `role` at the nearest of these nodes, which go from the top down, that has any.
@@ -87,7 +89,14 @@ pub fn handlers(db: &mut Db, unit: SetupId) -> Result<Vec<AccountId>, StoreError
 ///
 /// # Errors
 /// Only those of the database.
-pub fn add(db: &mut Db, to: AccountId, about: TicketId, told: &Telling, now: At) -> Result<(), StoreError> {
+pub fn add(
+    db: &mut Db,
+    to: AccountId,
+    about: TicketId,
+    told: &Telling,
+    alerted: Option<&str>,
+    now: At,
+) -> Result<(), StoreError> {
     on!(db, |c| diesel::insert_into(notice::table)
         .values((
             notice::account_id.eq(to.0),
@@ -97,10 +106,27 @@ pub fn add(db: &mut Db, to: AccountId, about: TicketId, told: &Telling, now: At)
             notice::percent.eq(told.percent.map(i64::from)),
             notice::level.eq(told.level.map(crate::domain::sla::Level::as_str)),
             notice::due_at.eq(told.due_at.map(At::micros)),
+            notice::alerted.eq(alerted),
             notice::created_at.eq(now.micros()),
         ))
         .execute(c))?;
     Ok(())
+}
+
+/// The enabled ones among these accounts, with the names people know them by, in the order of ids.
+///
+/// # Errors
+/// Only those of the database.
+pub fn names(db: &mut Db, people: &[AccountId]) -> Result<Vec<(AccountId, String)>, StoreError> {
+    let ids: Vec<i64> = people.iter().map(|it| it.0).collect();
+    let named: Vec<(i64, String)> = on!(db, |c| account::table
+        .filter(account::id.eq_any(&ids))
+        .filter(account::disabled_at.is_null())
+        .order(account::id)
+        .limit(PEOPLE_MAX * 20)
+        .select((account::id, account::name))
+        .load(c))?;
+    Ok(named.into_iter().map(|(id, name)| (AccountId(id), name)).collect())
 }
 
 /// The admins of each node in use that has any, in the order of nodes.
@@ -190,6 +216,7 @@ pub fn list(
                 notice::due_at,
                 notice::created_at,
                 notice::read_at,
+                notice::alerted,
             ))
             .load(c)
     })?)

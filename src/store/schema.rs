@@ -32,6 +32,7 @@ diesel::table! {
         read_at -> Nullable<BigInt>,
         node_id -> Nullable<BigInt>,
         subject -> Nullable<Text>,
+        alerted -> Nullable<Text>,
     }
 }
 

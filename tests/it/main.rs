@@ -22,6 +22,7 @@ mod pages;
 mod postgres;
 mod process;
 mod queue;
+mod rosters;
 mod setup;
 mod sign_in;
 mod smtp;

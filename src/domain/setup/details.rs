@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::SetupKind;
 use super::policy::Policy;
+use super::roster::Roster;
 use crate::domain::calendar::{CalendarSettings, OfficialYear};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::words;
@@ -116,6 +117,7 @@ pub enum Details {
     Policy(Policy),
     Calendar(Box<CalendarSettings>),
     OfficialYear(OfficialYear),
+    Roster(Roster),
 }
 
 impl Details {
@@ -133,6 +135,7 @@ impl Details {
             SetupKind::Policy => Details::Policy(shaped(fields)?),
             SetupKind::Calendar => Details::Calendar(Box::new(shaped(fields)?)),
             SetupKind::OfficialYear => Details::OfficialYear(shaped(fields)?),
+            SetupKind::Roster => Details::Roster(shaped(fields)?),
         };
         details.check()?;
         Ok(details)
@@ -149,6 +152,7 @@ impl Details {
             Details::Policy(_) => SetupKind::Policy,
             Details::Calendar(_) => SetupKind::Calendar,
             Details::OfficialYear(_) => SetupKind::OfficialYear,
+            Details::Roster(_) => SetupKind::Roster,
         }
     }
 
@@ -177,6 +181,7 @@ impl Details {
             Details::Kiosk(kiosk) => check_line(&mut faults, "place", kiosk.place.as_deref()),
             Details::Template(template) => check_template(&mut faults, &template.text),
             Details::Policy(policy) => policy.check(&mut faults),
+            Details::Roster(roster) => roster.check(&mut faults),
             Details::Calendar(settings) => return settings.check().map(drop),
             Details::OfficialYear(year) => return year.notice().map(drop),
         }

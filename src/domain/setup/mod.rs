@@ -1,13 +1,14 @@
 //! What a community sets up: the organisation tree and the entries that hang on it.
 //!
 //! A node is a place in the tree (district, street, community …); an entry is a unit, category, mailbox,
-//! kiosk, template, policy or calendar at a node, or installation-wide; official years are always installation-wide. Codes are looked up at the node first,
+//! kiosk, template, policy, calendar or duty roster at a node, or installation-wide; official years are always installation-wide. Codes are looked up at the node first,
 //! then in its ancestors, then installation-wide.
 
 mod details;
 mod draft;
 mod fold;
 mod policy;
+mod roster;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use details::{
 pub use draft::{EntryChange, NewEntry, NewNode, NodeChange, ParentChange};
 pub use fold::{DeviceToken, FoldFault, SetupState, fold};
 pub use policy::{ClockStart, Escalations, Policy, PolicyInForce};
+pub use roster::{DutyDay, Roster, Shift};
 
 use super::value::{At, NodeId, SetupId};
 use crate::words;
@@ -84,6 +86,7 @@ words! {
     SetupKind {
         Unit = "unit", Category = "category", Mailbox = "mailbox", Kiosk = "kiosk",
         Template = "template", Policy = "policy", Calendar = "calendar", OfficialYear = "official_year",
+        Roster = "roster",
     }
 }
 
@@ -99,6 +102,7 @@ impl SetupKind {
             SetupKind::Policy => "policies",
             SetupKind::Calendar => "calendars",
             SetupKind::OfficialYear => "official-years",
+            SetupKind::Roster => "rosters",
         }
     }
 
@@ -113,6 +117,7 @@ impl SetupKind {
             SetupKind::Policy => "办理规则",
             SetupKind::Calendar => "工作日历",
             SetupKind::OfficialYear => "节假日安排",
+            SetupKind::Roster => "值班表",
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct NoticeView {
     due_at: Option<String>,
     created_at: String,
     read_at: Option<String>,
+    /// For `emergency`: names of all who were told, so that nobody thinks somebody else was.
+    alerted: Vec<String>,
 }
 
 /// A page of an inbox.
@@ -78,6 +80,7 @@ pub async fn list(
         due_at: it.due_at.map(time),
         created_at: time(it.created_at),
         read_at: it.read_at.map(time),
+        alerted: it.alerted.iter().flat_map(|it| it.split('、')).map(str::to_owned).collect(),
     };
     let next_cursor = next.map(|it| it.to_string());
     let items = page.into_iter().map(view).collect();

@@ -21,7 +21,7 @@ use chrono_tz::Tz;
 use super::db::{Db, StoreError, connect_bare, off_runtime};
 use crate::domain::calendar::{CalendarSettings, OfficialYear, OfficialYears};
 use crate::domain::setup::{
-    CATEGORY_LEVELS_MAX, Details, Entry, PolicyInForce, SetupKind, SetupState, paths_down_to,
+    CATEGORY_LEVELS_MAX, Details, Entry, Node, PolicyInForce, Roster, SetupKind, SetupState, paths_down_to,
 };
 use crate::domain::sla::Rulebook;
 use crate::domain::value::SetupId;
@@ -139,6 +139,21 @@ pub fn official_years(db: &mut Db) -> Result<OfficialYears, StoreError> {
 /// Unavailable when it cannot be reached or has no tables yet.
 pub fn official_years_at(url: &str) -> Result<OfficialYears, StoreError> {
     off_runtime(|| official_years(&mut connect_bare(url)?))
+}
+
+/// The duty rosters in use at exactly this node.
+///
+/// # Errors
+/// Only those of the database.
+pub fn rosters_at(db: &mut Db, node: &Node) -> Result<Vec<Roster>, StoreError> {
+    let entries = in_use_at(db, &[SetupKind::Roster], &node.path)?;
+    let here = entries.into_iter().filter(|it| it.node == Some(node.id));
+    Ok(here
+        .filter_map(|it| match it.details {
+            Details::Roster(roster) => Some(roster),
+            _ => None,
+        })
+        .collect())
 }
 
 fn add_year(years: &mut OfficialYears, year: &OfficialYear) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ pub mod nodes;
 pub mod views;
 pub mod years;
 
-pub use entries::{calendars, categories, kiosks, mailboxes, policies, templates, units};
+pub use entries::{calendars, categories, kiosks, mailboxes, policies, rosters, templates, units};
 
 use serde::Deserialize;
 use utoipa::IntoParams;
