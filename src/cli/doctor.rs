@@ -59,7 +59,7 @@ fn checks(settings: &Settings) -> Vec<Check> {
     };
     let mut checks = vec![Check::of("key file", key), Check::of("free space", health::room(settings))];
     checks.extend(health::database(settings));
-    checks.push(health::holidays(Clock::System.now()));
+    checks.push(health::holidays(Clock::System.now(), &health::years_loaded(settings)));
     checks.push(Check::of("mail", delivery::outlook(settings)));
     checks.push(Check::of("text messages", delivery::outlook_of_texts(settings)));
     checks

@@ -5,6 +5,7 @@
 //! the fix on a line of its own: `hint: …`.
 
 mod audit;
+mod calendar;
 mod demo;
 mod doctor;
 mod export;
@@ -66,6 +67,9 @@ enum Command {
     /// Add and list units that tickets are assigned to
     #[command(subcommand)]
     Unit(unit::UnitCommand),
+    /// Load and list official days off and swapped working days
+    #[command(subcommand)]
+    Calendar(calendar::CalendarCommand),
     /// Take in the rows of a CSV or XLSX file, each once
     Import(import::ImportArgs),
     /// Keep the staff's accounts
@@ -236,6 +240,7 @@ fn run(line: &Line) -> Outcome {
         }
         Command::Node(command) => node::run(&open(settings()?)?, command.clone()),
         Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
+        Command::Calendar(command) => calendar::run(&open(settings()?)?, command.clone()),
         Command::Demo(args) => demo::run(&settings()?, args),
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),

@@ -141,7 +141,20 @@ pub(super) async fn settle(app: &App, password: &str) -> Result<Cast, Error> {
         let account = accounts::add_user(app, &caller, new).await?;
         people.insert(it.username, Actor::Staff(account.staff()));
     }
+    add_roster(app, &caller).await?;
     Ok(Cast { people, kiosk })
+}
+
+/// Somebody answers at every hour: by day the triager, nights and weekends the property's man and the grid worker.
+async fn add_roster(app: &App, caller: &Caller) -> Result<(), Error> {
+    let workdays = ["mon", "tue", "wed", "thu", "fri"];
+    let fields = object(json!({"code": "ZB", "name": "社区值班表", "node": "YD", "shifts": [
+        {"weekdays": workdays, "from": "08:30", "to": "17:30", "usernames": ["triager"]},
+        {"weekdays": workdays, "from": "17:30", "to": "08:30", "usernames": ["wuye"]},
+        {"weekdays": ["sat", "sun"], "from": "08:30", "to": "08:30", "usernames": ["wuye", "wangge"]},
+    ]}));
+    setup::add_entry(app, caller, SetupKind::Roster, fields).await?;
+    Ok(())
 }
 
 fn object(mut fields: Value) -> Map<String, Value> {

@@ -12,6 +12,8 @@ words! {
         Warning = "warning", Breach = "breach", Escalation = "escalation", Emergency = "emergency",
         Urged = "urged", ExtensionRequested = "extension_requested", ExtensionDecided = "extension_decided",
         WaitingEnded = "waiting_ended",
+        /// The official days of a year are not known that due times need.
+        CalendarMissing = "calendar_missing",
     }
 }
 
@@ -19,6 +21,8 @@ words! {
     /// Who is told: the people nearest to the ticket in each part.
     Audience {
         Triagers = "triagers",
+        /// Who is on duty at the nearest node with a roster; nobody is: triagers and supervisors.
+        OnDuty = "on_duty",
         /// The assignee, else everybody of the lead unit.
         Hands = "hands",
         Supervisors = "supervisors", Leaders = "leaders",
@@ -62,8 +66,8 @@ pub fn tellings(change: &Change) -> Vec<Telling> {
     if change.is_new() {
         let ticket = change.ticket();
         let is_alarm = ticket.suspected_emergency && ticket.source != Source::Import;
-        let to = vec![Audience::Triagers, Audience::Supervisors];
-        return is_alarm.then(|| Telling::of(NoticeKind::Emergency, to)).into_iter().collect();
+        let told = || Telling::of(NoticeKind::Emergency, vec![Audience::OnDuty]);
+        return is_alarm.then(told).into_iter().collect();
     }
     let is_breached = |stage: Stage| {
         entries
@@ -102,6 +106,9 @@ fn telling(event: &TicketEvent, is_timers: bool) -> Option<Telling> {
         Some(Telling { due_at: Some(*due_at), ..told })
     } else if let TicketEvent::ExtensionGranted { .. } | TicketEvent::ExtensionRefused { .. } = event {
         Some(Telling::of(NoticeKind::ExtensionDecided, vec![Audience::Hands]))
+    } else if let TicketEvent::Amended { changed, facts, .. } = event {
+        let is_new = facts.suspected_emergency && changed.iter().any(|it| it == "suspected_emergency");
+        is_new.then(|| Telling::of(NoticeKind::Emergency, vec![Audience::OnDuty]))
     } else if let (TicketEvent::Resumed {}, true) = (event, is_timers) {
         Some(Telling::of(NoticeKind::WaitingEnded, vec![Audience::Hands]))
     } else {

@@ -92,7 +92,7 @@ macro_rules! ids {
 ids! {
     /// A node of the organisation tree.
     NodeId,
-    /// Any set-up entry: unit, category, mailbox, kiosk, template, policy or calendar.
+    /// Any set-up entry: unit, category, mailbox, kiosk, template, policy, calendar or official year.
     SetupId,
     /// A staff account.
     AccountId,

@@ -8,9 +8,10 @@ use chrono::Datelike as _;
 use super::App;
 use super::start::StartError;
 use crate::config::Settings;
-use crate::domain::calendar::WorkingCalendar;
+use crate::domain::calendar::OfficialYears;
+use crate::domain::setup::DEFAULT_ZONE;
 use crate::domain::value::At;
-use crate::store::{Soundness, migrate};
+use crate::store::{Soundness, migrate, setup};
 
 /// A write that takes longer than this is as good as none to whoever waits.
 const PING_WITHIN: Duration = Duration::from_secs(3);
@@ -46,7 +47,11 @@ pub async fn checks(app: &App) -> Vec<Check> {
     let mut checks = vec![Check::of("database", ping), Check::of("disk", room(&app.settings))];
     checks.extend(soundness(&app.store.soundness()));
     // Said, not failed: due times that reach into a year that is not known are marked provisional.
-    checks.push(Check { is_ok: true, ..holidays(app.clock.now()) });
+    let years = app.store.read(setup::official_years).await.unwrap_or_else(|error| {
+        tracing::warn!("could not read official years: {error}");
+        OfficialYears::default()
+    });
+    checks.push(Check { is_ok: true, ..holidays(app.clock.now(), &years) });
     checks
 }
 
@@ -108,18 +113,26 @@ pub fn database(settings: &Settings) -> Vec<Check> {
     vec![Check::of("database", Ok(engine)), Check::of("schema", schema)]
 }
 
-/// Whether the official holidays of this year are shipped, and, said only, those of the next.
+/// The official years loaded into the database, or none where it cannot be read. Makes no database.
+pub fn years_loaded(settings: &Settings) -> OfficialYears {
+    let is_missing =
+        settings.database_url.strip_prefix("sqlite://").is_some_and(|it| !std::path::Path::new(it).exists());
+    // What keeps them from being read is told by the check of the database.
+    let read = || setup::official_years_at(&settings.database_url).unwrap_or_default();
+    if is_missing { OfficialYears::default() } else { read() }
+}
+
+/// Whether the official days of this year are known, shipped or among `years`; and, said only, those of the next.
 ///
 /// They are published in autumn for the year after, so a missing next year is no fault yet.
-pub fn holidays(now: At) -> Check {
-    let calendar = WorkingCalendar::default();
-    let year = now.local_date(calendar.zone()).year();
-    let words = |year| if calendar.is_year_loaded(year) { "loaded" } else { "not loaded" };
+pub fn holidays(now: At, years: &OfficialYears) -> Check {
+    let year = now.local_date(DEFAULT_ZONE).year();
+    let words = |year| if years.knows(year) { "loaded" } else { "not loaded" };
     let detail = format!("{year} {}, {} {}", words(year), year + 1, words(year + 1));
-    let found = if calendar.is_year_loaded(year) {
+    let found = if years.knows(year) {
         Ok(detail)
     } else {
-        Err(format!("{detail}\nhint: install a newer version, or confirm the year in the node's calendar"))
+        Err(format!("{detail}\nhint: `red-mailbox calendar load FILE`, or install a newer version"))
     };
     Check::of("holidays", found)
 }

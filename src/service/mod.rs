@@ -4,14 +4,17 @@
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
 pub mod accounts;
+pub mod attachments;
 pub mod audit;
 pub mod board;
+mod calendars;
 pub mod circumstances;
 pub mod clocks;
 pub mod delivery;
 pub mod desk;
 pub mod export;
 pub mod files;
+pub mod guide;
 pub mod health;
 pub mod import;
 pub mod intake;

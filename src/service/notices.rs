@@ -1,12 +1,15 @@
 //! Notices: put into inboxes in the transaction that made them due, so that each comes exactly once.
 
+use chrono_tz::Tz;
+
 use super::{App, Caller, Error};
-use crate::domain::notice::{Audience, tellings};
+use crate::domain::notice::{Audience, NoticeKind, tellings};
 use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
+use crate::domain::setup::DEFAULT_ZONE;
 use crate::domain::ticket::{Change, Ticket};
-use crate::domain::value::{AccountId, NodeId};
-use crate::store::{Db, notices, setup};
+use crate::domain::value::{AccountId, At, NodeId};
+use crate::store::{Db, notices, people, setup};
 
 pub use crate::store::notices::Notice as Shown;
 
@@ -16,24 +19,37 @@ pub const LIMIT_MAX: i64 = 200;
 /// Tells staff what a change holds for them.
 pub(super) fn tell(db: &mut Db, change: &Change) -> Result<(), Error> {
     let told = tellings(change);
+    let ticket = change.ticket();
+    if change.missing_year().is_some() {
+        let owner = setup::find_node(db, ticket.node)?;
+        super::calendars::tell_of_provisional(db, change, &nodes_down_to(&owner.path))?;
+    }
     if told.is_empty() {
         return Ok(());
     }
-    let ticket = change.ticket();
     let path = setup::find_node(db, ticket.handling_node)?.path;
-    let nodes: Vec<NodeId> = path.split('/').filter_map(|it| it.parse().ok()).map(NodeId).collect();
+    let nodes = nodes_down_to(&path);
     for telling in told {
         let mut people = Vec::new();
         for audience in &telling.to {
-            people.extend(people_of(db, *audience, ticket, &nodes)?);
+            people.extend(people_of(db, *audience, ticket, &nodes, change.at())?);
         }
         people.sort_unstable();
         people.dedup();
+        let alerted = match telling.kind {
+            NoticeKind::Emergency => Some(names_of(db, &people)?),
+            _ => None,
+        };
         for person in people {
-            notices::add(db, person, ticket.id, &telling, change.at())?;
+            notices::add(db, person, ticket.id, &telling, alerted.as_deref(), change.at())?;
         }
     }
     Ok(())
+}
+
+/// The nodes from the top down to the one with `path`.
+fn nodes_down_to(path: &str) -> Vec<NodeId> {
+    path.split('/').filter_map(|it| it.parse().ok()).map(NodeId).collect()
 }
 
 /// Who that is for this ticket; a sealed one is told to nobody who may not see it.
@@ -42,9 +58,20 @@ fn people_of(
     audience: Audience,
     ticket: &Ticket,
     nodes: &[NodeId],
+    now: At,
 ) -> Result<Vec<AccountId>, Error> {
     let here = [ticket.handling_node];
     Ok(match audience {
+        // Whoever may not see a sealed one is not called to it.
+        Audience::OnDuty if ticket.sealed => people_of(db, Audience::Supervisors, ticket, nodes, now)?,
+        Audience::OnDuty => {
+            let mut people = on_duty(db, nodes, now)?;
+            if people.is_empty() {
+                people.extend(people_of(db, Audience::Triagers, ticket, nodes, now)?);
+                people.extend(people_of(db, Audience::Supervisors, ticket, nodes, now)?);
+            }
+            people
+        }
         // Whoever supervises a sealed ticket triages it too.
         Audience::Supervisors | Audience::Triagers if ticket.sealed => {
             notices::nearest(db, Role::Supervisor, &here)?
@@ -62,9 +89,33 @@ fn people_of(
                     None => handlers,
                 }
             }
-            None => people_of(db, Audience::Triagers, ticket, nodes)?,
+            None => people_of(db, Audience::Triagers, ticket, nodes, now)?,
         },
     })
+}
+
+/// Who is on duty at `now` at the nearest of these nodes, which go from the top down, where anybody is.
+fn on_duty(db: &mut Db, nodes: &[NodeId], now: At) -> Result<Vec<AccountId>, Error> {
+    for node in nodes.iter().rev() {
+        let node = setup::find_node(db, *node)?;
+        let local = now.to_utc().with_timezone(&node.time_zone).naive_local();
+        let mut people = Vec::new();
+        for roster in setup::rosters_at(db, &node)? {
+            for username in roster.on_duty(local) {
+                people.extend(people::find_active_near(db, username, &[&node.path])?);
+            }
+        }
+        if !people.is_empty() {
+            return Ok(people);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Their names in one line, for whoever reads the notice.
+fn names_of(db: &mut Db, people: &[AccountId]) -> Result<String, Error> {
+    let named = notices::names(db, people)?;
+    Ok(named.into_iter().map(|(_, name)| name.replace('、', " ")).collect::<Vec<_>>().join("、"))
 }
 
 fn account(caller: &Caller) -> Result<AccountId, Refusal> {
@@ -99,6 +150,47 @@ pub async fn list(
     page.truncate(n_asked);
     let next = page.last().filter(|_| has_more).map(|it| it.id);
     Ok((page, next))
+}
+
+/// What stands at the head of each of a person's pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance {
+    /// Notices not read yet, at most [`UNREAD_COUNTED_MAX`].
+    pub n_unread: usize,
+    /// The zone of the person's first node, for times that are no ticket's.
+    pub zone: Tz,
+}
+
+/// More unread notices are not counted.
+pub const UNREAD_COUNTED_MAX: usize = 100;
+
+/// How many notices wait for the caller, and in which zone they read the time.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn glance(app: &App, caller: &Caller) -> Result<Glance, Error> {
+    let account = account(caller)?;
+    let node = caller.actor.staff().and_then(|it| it.grants.first()).map(|it| it.node);
+    app.store
+        .read(move |db: &mut Db| -> Result<_, Error> {
+            let zone = match node {
+                Some(node) => setup::find_node(db, node)?.time_zone,
+                None => DEFAULT_ZONE,
+            };
+            Ok(Glance { n_unread: notices::count_unread(db, account, UNREAD_COUNTED_MAX)?, zone })
+        })
+        .await
+}
+
+/// Marks all notices of the caller's own as read that are no newer than `up_to`: what came since was not seen.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn read_all(app: &App, caller: &Caller, up_to: i64) -> Result<(), Error> {
+    let (account, now) = (account(caller)?, app.clock.now());
+    app.store
+        .write(move |db: &mut Db| -> Result<(), Error> { Ok(notices::read_up_to(db, account, up_to, now)?) })
+        .await
 }
 
 /// Marks a notice of the caller's own as read; again changes nothing.

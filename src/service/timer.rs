@@ -1,10 +1,10 @@
-//! What time itself does: clocks warn and are breached, silent tickets close, waiting ends, what has expired is
-//! forgotten.
+//! What time itself does: clocks warn and are breached, silent tickets close, waiting ends, due times that waited for
+//! a year are counted anew, what has expired is forgotten.
 
 use tokio::task::JoinSet;
 
 use super::circumstances::{Circumstances, keep};
-use super::{App, Caller, Error, accounts};
+use super::{App, Caller, Error, accounts, attachments, calendars};
 use crate::domain::people::Actor;
 use crate::domain::value::{At, TicketId};
 use crate::store::tickets::By;
@@ -22,6 +22,8 @@ const EXPIRED_PER_TICK: i64 = 500;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ticked {
     pub n_moved: usize,
+    /// Tickets whose provisional due times were counted anew.
+    pub n_recounted: usize,
     pub n_forgotten: usize,
 }
 
@@ -34,23 +36,11 @@ pub struct Ticked {
 /// Only those of the database; what was done before stays done.
 pub async fn tick(app: &App, now: At) -> Result<Ticked, Error> {
     let due = app.store.read(move |db: &mut Db| tickets::list_due(db, now, TICKETS_PER_TICK)).await?;
-    let mut done = Ticked::default();
-    let mut jobs = JoinSet::new();
-    for some in due.chunks(TICKETS_PER_JOB) {
-        if jobs.len() >= JOBS_AT_ONCE
-            && let Some(moved) = jobs.join_next().await
-        {
-            done.n_moved += finished(moved)?;
-        }
-        let (app_too, some) = (app.clone(), some.to_vec());
-        jobs.spawn(async move {
-            let app = app_too.clone();
-            app.store.write(move |db: &mut Db| move_some(db, &app_too, &some, now)).await
-        });
-    }
-    while let Some(moved) = jobs.join_next().await {
-        done.n_moved += finished(moved)?;
-    }
+    let n_moved = each(app, &due, now, move_one).await?;
+    let waiting = calendars::waiting(app).await?;
+    let n_recounted = each(app, &waiting, now, calendars::recount).await?;
+    calendars::tell_missing(app, now).await?;
+    let mut done = Ticked { n_moved, n_recounted, n_forgotten: 0 };
     let n_forgotten = app
         .store
         .write(move |db: &mut Db| -> Result<usize, Error> {
@@ -58,8 +48,33 @@ pub async fn tick(app: &App, now: At) -> Result<Ticked, Error> {
             Ok(n_answers + super::receipts::forget_guesses(db, now, EXPIRED_PER_TICK)?)
         })
         .await?;
-    done.n_forgotten = n_forgotten + accounts::tidy(app).await?;
+    done.n_forgotten = n_forgotten + accounts::tidy(app).await? + attachments::sweep(app, now).await?;
     Ok(done)
+}
+
+/// What is done with one ticket; false when there was nothing left to do.
+type Move = fn(&mut Db, &App, TicketId, At) -> Result<bool, Error>;
+
+/// Moves each of these tickets, some in one transaction, and counts those that moved.
+async fn each(app: &App, ids: &[TicketId], now: At, act: Move) -> Result<usize, Error> {
+    let mut n_moved = 0;
+    let mut jobs = JoinSet::new();
+    for some in ids.chunks(TICKETS_PER_JOB) {
+        if jobs.len() >= JOBS_AT_ONCE
+            && let Some(moved) = jobs.join_next().await
+        {
+            n_moved += finished(moved)?;
+        }
+        let (app_too, some) = (app.clone(), some.to_vec());
+        jobs.spawn(async move {
+            let app = app_too.clone();
+            app.store.write(move |db: &mut Db| move_some(db, &app_too, &some, now, act)).await
+        });
+    }
+    while let Some(moved) = jobs.join_next().await {
+        n_moved += finished(moved)?;
+    }
+    Ok(n_moved)
 }
 
 fn finished(moved: Result<Result<usize, Error>, tokio::task::JoinError>) -> Result<usize, Error> {
@@ -67,10 +82,10 @@ fn finished(moved: Result<Result<usize, Error>, tokio::task::JoinError>) -> Resu
 }
 
 /// Moves each of these tickets, in a savepoint of its own.
-fn move_some(db: &mut Db, app: &App, ids: &[TicketId], now: At) -> Result<usize, Error> {
+fn move_some(db: &mut Db, app: &App, ids: &[TicketId], now: At, act: Move) -> Result<usize, Error> {
     let mut n_moved = 0;
     for id in ids {
-        match db.attempt(|db| move_one(db, app, *id, now)) {
+        match db.attempt(|db| act(db, app, *id, now)) {
             Ok(moved) => n_moved += usize::from(moved),
             Err(Error::Store(StoreError::Corrupt(what))) => {
                 tracing::error!(ticket.id = id.0, "could not move ticket {id}, run `audit verify`: {what}");

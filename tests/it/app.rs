@@ -176,6 +176,7 @@ impl Request {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: HashMap<String, String>,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) text: String,
 }
 
@@ -187,7 +188,9 @@ impl Answer {
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let headers = lines.filter_map(|it| it.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Some(Self { status, headers, text: String::from_utf8_lossy(&bytes[end + 4..]).into_owned() })
+        let bytes = bytes[end + 4..].to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Some(Self { status, headers, bytes, text })
     }
 
     /// A header's value, empty when it is not there.

@@ -2,11 +2,12 @@
 //!
 //! A day is decided by the node's own list first, then by the official days off and swapped
 //! working days (调休), then by the week of the season. `counting` measures time along it,
-//! `settings` reads it from JSON.
+//! `settings` reads it from JSON, `years` reads official days from a file.
 
 mod counting;
 mod official;
 mod settings;
+mod years;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,9 @@ use chrono_tz::Tz;
 pub use counting::{Due, PastLimit};
 pub use official::{OfficialDay, OfficialYears};
 pub use settings::{CalendarSettings, ClosedDay, OpenDay, SeasonSettings};
+pub use years::{NamedDay, Notice, OfficialYear, read_years};
 
+use super::value::At;
 use crate::words;
 
 words! {
@@ -174,6 +177,11 @@ impl WorkingCalendar {
         Self { years: years.clone(), ..self }
     }
 
+    /// The first year from the one of `from` to the one of `to` whose official days are not loaded.
+    pub fn missing_year(&self, from: At, to: At) -> Option<i32> {
+        (self.local_date(from).year()..=self.local_date(to).year()).find(|it| !self.is_year_loaded(*it))
+    }
+
     fn official_day(&self, date: NaiveDate) -> Option<&OfficialDay> {
         match self.holidays {
             Holidays::Cn => self.years.day(date).or_else(|| official::shipped_day(date)),
@@ -181,15 +189,25 @@ impl WorkingCalendar {
         }
     }
 
-    /// Hours of a working day that its weekday does not make one: those of its weekday if it has
-    /// any, else those of the season's first open weekday. The notices name no hours.
+    /// Hours of a day that is worked whatever its weekday says; the notices name none.
+    ///
+    /// A weekend day is worked like the weekday it stands in for, not with the short hours of a weekend's duty:
+    /// those of the season's first open weekday. Where no weekday is ever open, its own.
     fn make_up_spans(&self, date: NaiveDate) -> &[Span] {
+        const WEEKDAYS: usize = 5;
         let Some(week) = self.week_of(date) else { return &[] };
         let of_weekday = spans_of(week, date);
-        if !of_weekday.is_empty() {
+        let is_weekend = date.weekday().num_days_from_monday() >= 5;
+        if !is_weekend && !of_weekday.is_empty() {
             return of_weekday;
         }
-        week.iter().find(|it| !it.is_empty()).map_or(&[], |it| it)
+        let ordinary = week.iter().take(WEEKDAYS).find(|it| !it.is_empty());
+        let any = || week.iter().find(|it| !it.is_empty());
+        match ordinary {
+            Some(ordinary) => ordinary,
+            None if of_weekday.is_empty() => any().map_or(&[], |it| it),
+            None => of_weekday,
+        }
     }
 
     fn week_of(&self, date: NaiveDate) -> Option<&[Vec<Span>; 7]> {

@@ -26,6 +26,11 @@ pub struct OfficialDay {
 pub struct OfficialYears(pub BTreeMap<i32, BTreeMap<NaiveDate, OfficialDay>>);
 
 impl OfficialYears {
+    /// Those shipped with the program.
+    pub fn shipped() -> &'static Self {
+        shipped_years()
+    }
+
     /// True when none was loaded.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -39,7 +44,8 @@ impl OfficialYears {
 
 #[derive(Debug, Default)]
 struct OfficialDays {
-    years: Vec<i32>,
+    years: OfficialYears,
+    /// Those of all years, for looking up one.
     days: BTreeMap<NaiveDate, OfficialDay>,
 }
 
@@ -65,31 +71,36 @@ pub(super) fn shipped_day(date: NaiveDate) -> Option<&'static OfficialDay> {
 
 /// Whether the notice for `year` is among the shipped ones.
 pub(super) fn is_year_loaded(year: i32) -> bool {
-    OFFICIAL.years.contains(&year)
+    OFFICIAL.years.0.contains_key(&year)
+}
+
+/// Every shipped notice.
+pub(super) fn shipped_years() -> &'static OfficialYears {
+    &OFFICIAL.years
 }
 
 /// The last year whose notice is shipped; None if the file held none.
 pub(super) fn last_year() -> Option<i32> {
-    OFFICIAL.years.last().copied()
+    OFFICIAL.years.0.keys().next_back().copied()
 }
 
 fn read(json: &str) -> Option<OfficialDays> {
     let shipped: Shipped = serde_json::from_str(json).ok()?;
     let mut official = OfficialDays::default();
     for (year, holidays) in shipped.years {
-        official.years.push(year);
+        let notice = official.years.0.entry(year).or_default();
         for holiday in holidays {
             for (rows, is_working) in [(&holiday.off, false), (&holiday.work, true)] {
                 for row in rows {
                     let (first, last) = row.split_once('/').unwrap_or((row, row));
                     let (first, last) = (first.parse().ok()?, last.parse().ok()?);
                     let days = NaiveDate::iter_days(&first).take(ROW_DAYS_MAX).take_while(|it| *it <= last);
-                    official
-                        .days
+                    notice
                         .extend(days.map(|it| (it, OfficialDay { is_working, name: holiday.name.clone() })));
                 }
             }
         }
+        official.days.extend(notice.iter().map(|(on, day)| (*on, day.clone())));
     }
     Some(official)
 }
@@ -100,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_shipped_day_is_read() {
-        assert_eq!(OFFICIAL.years, (2007..=2026).collect::<Vec<_>>());
+        assert!(OFFICIAL.years.0.keys().copied().eq(2007..=2026));
         assert_eq!(OFFICIAL.days.len(), 678);
         assert_eq!(OFFICIAL.days.values().filter(|it| it.is_working).count(), 133);
     }

@@ -293,7 +293,7 @@ fn parse_two_digits(text: &str) -> Option<u16> {
 }
 
 /// A date written `YYYY-MM-DD` and nothing looser.
-fn parse_date(text: &str) -> Option<NaiveDate> {
+pub(super) fn parse_date(text: &str) -> Option<NaiveDate> {
     let date: NaiveDate = text.parse().ok()?;
     (date.to_string() == text).then_some(date)
 }
@@ -374,6 +374,22 @@ mod tests {
         check_fault(&seasons(json!([season("01-01", "12-31"), season("03-01", "03-01")])), &["seasons"]);
         check_fault(&seasons(json!([])), &["seasons"]);
         check_fault(&seasons(json!([season("02-30", "12-31")])), &["seasons[0].from"]);
+    }
+
+    #[test]
+    fn a_swapped_saturday_is_a_whole_day_whatever_duty_saturdays_have() {
+        let week = json!({"mon": ["09:00-17:00"], "sat": ["09:00-12:00"]});
+        let calendar = WorkingCalendar::parse(&json!({
+            "seasons": [{"from": "01-01", "to": "12-31", "week": week}],
+            "open_days": [{"on": "2026-03-08"}],
+        }));
+        let calendar = calendar.unwrap();
+        let spans = |date: &str| calendar.spans_on(date.parse().unwrap()).to_vec();
+
+        let (whole, duty) = ([Span { from: 540, to: 1_020 }], [Span { from: 540, to: 720 }]);
+        assert_eq!(spans("2026-02-28"), whole, "a swapped Saturday");
+        assert_eq!(spans("2026-03-07"), duty, "any other Saturday");
+        assert_eq!(spans("2026-03-08"), whole, "a Sunday the node opens itself");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What a community sets up: the organisation tree and the entries that hang on it.
 //!
 //! A node is a place in the tree (district, street, community …); an entry is a unit, category, mailbox,
-//! kiosk, template, policy or calendar at a node, or installation-wide. Codes are looked up at the node first,
+//! kiosk, template, policy, calendar or duty roster at a node, or installation-wide; official years are always installation-wide. Codes are looked up at the node first,
 //! then in its ancestors, then installation-wide.
 
 mod details;
 mod draft;
 mod fold;
 mod policy;
+mod roster;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use details::{
 pub use draft::{EntryChange, NewEntry, NewNode, NodeChange, ParentChange};
 pub use fold::{DeviceToken, FoldFault, SetupState, fold};
 pub use policy::{ClockStart, Escalations, Policy, PolicyInForce};
+pub use roster::{DutyDay, Roster, Shift};
 
 use super::value::{At, NodeId, SetupId};
 use crate::words;
@@ -83,7 +85,8 @@ words! {
     /// What an entry is.
     SetupKind {
         Unit = "unit", Category = "category", Mailbox = "mailbox", Kiosk = "kiosk",
-        Template = "template", Policy = "policy", Calendar = "calendar",
+        Template = "template", Policy = "policy", Calendar = "calendar", OfficialYear = "official_year",
+        Roster = "roster",
     }
 }
 
@@ -98,6 +101,8 @@ impl SetupKind {
             SetupKind::Template => "templates",
             SetupKind::Policy => "policies",
             SetupKind::Calendar => "calendars",
+            SetupKind::OfficialYear => "official-years",
+            SetupKind::Roster => "rosters",
         }
     }
 
@@ -111,6 +116,8 @@ impl SetupKind {
             SetupKind::Template => "答复模板",
             SetupKind::Policy => "办理规则",
             SetupKind::Calendar => "工作日历",
+            SetupKind::OfficialYear => "节假日安排",
+            SetupKind::Roster => "值班表",
         }
     }
 }

@@ -22,12 +22,12 @@ pub struct Works<'a> {
 }
 
 /// The effects of one event, as they are put together.
-struct Course<'a> {
-    ticket: &'a Ticket,
-    at: At,
-    zone: Tz,
-    rules: Rules,
-    effects: Vec<ClockEffect>,
+pub(super) struct Course<'a> {
+    pub(super) ticket: &'a Ticket,
+    pub(super) at: At,
+    pub(super) zone: Tz,
+    pub(super) rules: Rules,
+    pub(super) effects: Vec<ClockEffect>,
 }
 
 /// What `event`, recorded at `at`, does to the clocks of `ticket`, which is as it was before; and the rules that
@@ -133,6 +133,7 @@ impl Course<'_> {
             | TicketEvent::Rated { .. }
             | TicketEvent::Noted {}
             | TicketEvent::Supplemented {}
+            | TicketEvent::AttachmentAdded { .. }
             | TicketEvent::Escalated { .. }
             | TicketEvent::Urged {}
             | TicketEvent::Published {}
@@ -340,7 +341,7 @@ impl Course<'_> {
         }
     }
 
-    fn retime(&mut self, stage: Stage, started_at: Option<At>) {
+    pub(super) fn retime(&mut self, stage: Stage, started_at: Option<At>) {
         let Some(clock) = self.ticket.clock_now(stage).filter(|it| it.is_open()).cloned() else { return };
         // What this event has stopped already stays stopped.
         if self.effects.contains(&ClockEffect::Voided { stage }) {

@@ -3,12 +3,13 @@
 //! An event of a ticket carries what it did to the clocks ([`ClockEffect`]), with due times and alarms already
 //! counted. So folding the events gives the clocks without any calendar, and a verdict is never counted anew
 //! with tomorrow's policy. `course` decides the effects, `alarm` when a clock next has something to say,
-//! `rulebook` which policy and calendar hold, `explain` and `holding` tell people about it.
+//! `rulebook` which policy and calendar hold, `recount` fills in years that were not known, `explain` and `holding` tell people about it.
 
 mod alarm;
 mod course;
 pub mod explain;
 pub mod holding;
+mod recount;
 mod rulebook;
 mod target;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use alarm::{Alarm, AlarmKind};
 pub use course::{Works, effects, main_reopened, main_resolved};
+pub use recount::recounted;
 pub use rulebook::{Matter, Rulebook, Rules, RulesDigest};
 pub use target::{Target, Targets};
 

@@ -80,6 +80,16 @@ impl Rules {
             body: body.to_owned(),
         })
     }
+
+    /// The same policy and hours with the official years known now.
+    #[must_use]
+    pub fn with_years(&self, years: &OfficialYears) -> Self {
+        let Ok(body) = serde_json::from_str::<Body>(&self.body) else { return self.clone() };
+        // Nothing in it can fail to be written.
+        let body = serde_json::to_string(&Body { years: years.clone(), ..body }).unwrap_or_default();
+        let calendar = self.calendar.clone().with_years(years);
+        Self { policy: self.policy.clone(), calendar, digest: RulesDigest::of(&body), body }
+    }
 }
 
 /// What decides which policy holds.

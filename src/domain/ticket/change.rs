@@ -102,6 +102,27 @@ impl Change {
         &self.rules_picked
     }
 
+    /// A year whose official days some due time of this change was counted without knowing.
+    pub fn missing_year(&self) -> Option<i32> {
+        self.entries.iter().flat_map(|it| &it.effects).find_map(|it| match it {
+            ClockEffect::Started { started_at, due_at, provisional: true, void: false, .. }
+            | ClockEffect::Retimed { started_at, due_at, provisional: true, .. } => {
+                self.kept.as_ref()?.calendar.missing_year(*started_at, *due_at)
+            }
+            ClockEffect::Started { .. }
+            | ClockEffect::Retimed { .. }
+            | ClockEffect::Ruled { .. }
+            | ClockEffect::Met { .. }
+            | ClockEffect::Voided { .. }
+            | ClockEffect::Paused { .. }
+            | ClockEffect::Resumed { .. }
+            | ClockEffect::Extended { .. }
+            | ClockEffect::RanOn { .. }
+            | ClockEffect::Tried { .. }
+            | ClockEffect::Alarmed { .. } => None,
+        })
+    }
+
     /// The ticket as it will be saved.
     pub fn ticket(&self) -> &Ticket {
         &self.ticket

@@ -56,7 +56,7 @@ impl Change {
     }
 
     /// Changes clocks alone, which no other event of this ticket would tell.
-    fn amend_clocks(&mut self, effects: Vec<ClockEffect>, picked: Option<Rules>) {
+    pub(super) fn amend_clocks(&mut self, effects: Vec<ClockEffect>, picked: Option<Rules>) {
         if effects.is_empty() {
             return;
         }

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::event::{ClosedBy, TicketEvent};
 use super::{Change, Doing, Priority, Status, Ticket, Verb, text};
 use crate::domain::refusal::Refusal;
+use crate::domain::sla;
 use crate::domain::value::AccountId;
 
 impl Ticket {
@@ -127,6 +128,17 @@ impl Ticket {
                 change.push(TicketEvent::Resumed {}, vec![]);
             }
         }
+        (!change.entries.is_empty()).then_some(change)
+    }
+
+    /// Provisional due times are counted anew from their start, now that more official years are known; None
+    /// when nothing changes.
+    pub fn recount(self, doing: &Doing) -> Option<Change> {
+        let mut change = Change::of(self, doing);
+        change.say_what_is_due();
+        let (effects, picked) = sla::recounted(&change.ticket, change.at, change.works());
+        change.amend_clocks(effects, picked);
+        change.say_what_is_due();
         (!change.entries.is_empty()).then_some(change)
     }
 }

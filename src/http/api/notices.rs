@@ -32,14 +32,20 @@ pub struct NoticeView {
     id: i64,
     #[schema(value_type = NoticeKind)]
     kind: String,
-    /// The ticket's number.
-    number: String,
+    /// The ticket's number; null where it is about a node.
+    number: Option<String>,
+    /// Code of the node it is about, where it is about none of its tickets.
+    node: Option<String>,
+    /// What of the node: for `calendar_missing` the year.
+    subject: Option<String>,
     stage: Option<String>,
     percent: Option<i64>,
     level: Option<String>,
     due_at: Option<String>,
     created_at: String,
     read_at: Option<String>,
+    /// For `emergency`: names of all who were told, so that nobody thinks somebody else was.
+    alerted: Vec<String>,
 }
 
 /// A page of an inbox.
@@ -66,12 +72,15 @@ pub async fn list(
         id: it.id,
         kind: it.kind,
         number: it.number,
+        node: it.node,
+        subject: it.subject,
         stage: it.stage,
         percent: it.percent,
         level: it.level,
         due_at: it.due_at.map(time),
         created_at: time(it.created_at),
         read_at: it.read_at.map(time),
+        alerted: it.alerted.iter().flat_map(|it| it.split('、')).map(str::to_owned).collect(),
     };
     let next_cursor = next.map(|it| it.to_string());
     let items = page.into_iter().map(view).collect();

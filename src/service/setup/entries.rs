@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use super::{App, Caller, Doing, Error, Page, PageOf, check_version, taken};
 use crate::domain::people::{Actor, Permission, may};
-use crate::domain::refusal::{Refusal, shown};
+use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::setup::{
     Details, Entry, EntryChange, NewEntry, Node, ParentChange, SetupKind, check_category_place,
 };
 use crate::domain::value::{NodeId, SetupId};
 use crate::store::setup::{self as rows, EntryDraft};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, people};
 
 /// An entry, and the codes of its node and of the category above.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +134,7 @@ pub(super) fn add(db: &mut Db, doing: &Doing, new: &NewEntry, says_zone: bool) -
     {
         node.time_zone.name().clone_into(&mut settings.time_zone);
     }
+    check_people(db, &details, &node)?;
     if let Some(entry) = rows::find_own(db, kind, Some(node.id), &new.code)? {
         return Err(taken(kind.zh(), &new.code, entry.retired_at.is_some()).into());
     }
@@ -163,6 +164,27 @@ fn node_for(db: &mut Db, doing: &Doing, code: Option<&str>) -> Result<Node, Erro
         return Err(Refusal::field("node", "这个节点已停用。 This node is retired.").into());
     }
     Ok(node)
+}
+
+/// Refuses a duty roster with somebody who is not there, has left, or has no role at, above or below the node.
+fn check_people(db: &mut Db, details: &Details, node: &Node) -> Result<(), Error> {
+    let Details::Roster(roster) = details else { return Ok(()) };
+    let mut faults = Faults::default();
+    let mut known: HashMap<&str, bool> = HashMap::new();
+    for (field, username) in roster.people() {
+        let is_known = match known.get(username) {
+            Some(is_known) => *is_known,
+            None => people::find_active_near(db, username, &[&node.path])?.is_some(),
+        };
+        known.insert(username, is_known);
+        if !is_known {
+            faults.add(
+                field,
+                "没有这个用户，或已停用，或不在这个节点上下。 No such user here, or disabled; a person on duty has a role at, above or below the node.",
+            );
+        }
+    }
+    Ok(faults.check(())?)
 }
 
 fn only_node(db: &mut Db, doing: &Doing) -> Result<Node, Error> {
@@ -272,6 +294,10 @@ fn changed(
     home: &Node,
     change: EntryChange,
 ) -> Result<Entry, Error> {
+    // Whoever has left since is no reason to refuse a change of something else.
+    if change.details != entry.details {
+        check_people(db, &change.details, home)?;
+    }
     let mut changed = Entry { details: change.details, ..entry.clone() };
     if let Some(name) = change.name {
         changed.name = name;

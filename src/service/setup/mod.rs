@@ -7,6 +7,7 @@ mod entries;
 mod kiosks;
 mod nodes;
 mod seed;
+mod years;
 
 pub use entries::{
     EntryCard, Listing, add_entry, change_entry, check_may_change, get_entry, list_entries,
@@ -19,6 +20,7 @@ pub use nodes::{
     NodeCard, add_node, change_node, check_may_change_node, get_node, list_nodes, retire_node, zone_of,
 };
 pub use seed::ensure_seeded;
+pub use years::{YearCard, YearFate, YearLoaded, YearOrigin, check_may_load, list_years, load_years};
 
 use serde_json::Value;
 

@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::db::{Db, StoreError};
-use crate::domain::calendar::CalendarSettings;
+use super::db::{Db, StoreError, connect_bare, off_runtime};
+use crate::domain::calendar::{CalendarSettings, OfficialYear, OfficialYears};
 use crate::domain::setup::{
-    CATEGORY_LEVELS_MAX, Details, Entry, PolicyInForce, SetupKind, SetupState, paths_down_to,
+    CATEGORY_LEVELS_MAX, Details, Entry, Node, PolicyInForce, Roster, SetupKind, SetupState, paths_down_to,
 };
 use crate::domain::sla::Rulebook;
 use crate::domain::value::SetupId;
@@ -101,20 +101,64 @@ pub fn rulebook(db: &mut Db, path: &str, zone: Tz) -> Result<Rulebook, StoreErro
         ..Rulebook::default()
     };
     let nodes = ids_of(path)?;
-    for entry in in_use_at(db, &[SetupKind::Policy, SetupKind::Calendar], path)? {
+    for entry in in_use_at(db, &[SetupKind::Policy, SetupKind::Calendar, SetupKind::OfficialYear], path)? {
         let depth =
             entry.node.and_then(|it| nodes.iter().position(|node| *node == it.0)).map_or(0, |it| it + 1);
         match entry.details {
             Details::Policy(policy) => book.policies.push((depth, policy)),
             Details::Calendar(nearer) => book.settings = *nearer,
+            Details::OfficialYear(year) => add_year(&mut book.years, &year)?,
             _ => return Err(corrupt("an entry's details")),
         }
     }
-    book.calendar = book.settings.check().map_err(|_| corrupt("a calendar's settings"))?;
+    let calendar = book.settings.check().map_err(|_| corrupt("a calendar's settings"))?;
+    book.calendar = calendar.with_years(&book.years);
     if book.policies.iter().any(|(_, it)| it.category.is_some()) {
         book.lines = category_lines(&in_use_at(db, &[SetupKind::Category], path)?);
     }
     Ok(book)
+}
+
+/// The official years that were loaded beside those shipped.
+///
+/// # Errors
+/// `Corrupt` when a stored year is none.
+pub fn official_years(db: &mut Db) -> Result<OfficialYears, StoreError> {
+    let mut years = OfficialYears::default();
+    for entry in in_use_at(db, &[SetupKind::OfficialYear], "/")? {
+        if let Details::OfficialYear(year) = entry.details {
+            add_year(&mut years, &year)?;
+        }
+    }
+    Ok(years)
+}
+
+/// As [`official_years`], of the database at `url`, for commands that open no store.
+///
+/// # Errors
+/// Unavailable when it cannot be reached or has no tables yet.
+pub fn official_years_at(url: &str) -> Result<OfficialYears, StoreError> {
+    off_runtime(|| official_years(&mut connect_bare(url)?))
+}
+
+/// The duty rosters in use at exactly this node.
+///
+/// # Errors
+/// Only those of the database.
+pub fn rosters_at(db: &mut Db, node: &Node) -> Result<Vec<Roster>, StoreError> {
+    let entries = in_use_at(db, &[SetupKind::Roster], &node.path)?;
+    let here = entries.into_iter().filter(|it| it.node == Some(node.id));
+    Ok(here
+        .filter_map(|it| match it.details {
+            Details::Roster(roster) => Some(roster),
+            _ => None,
+        })
+        .collect())
+}
+
+fn add_year(years: &mut OfficialYears, year: &OfficialYear) -> Result<(), StoreError> {
+    years.0.insert(year.year, year.notice().map_err(|_| corrupt("an official year"))?);
+    Ok(())
 }
 
 /// The codes of each category and of those above it, nearest first.

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::rows::small;
 use crate::domain::sla::{
     Alarm, AlarmKind, Clock, ClockState, Extension, ExtensionState, Rules, RulesDigest, Stage,
 };
 use crate::domain::ticket::Change;
-use crate::domain::value::At;
+use crate::domain::value::{At, TicketId};
 use crate::store::db::{Db, StoreError, on};
 use crate::store::schema::{clock, extension, sla_rules};
 
@@ -192,6 +194,28 @@ pub(super) fn of_tickets(db: &mut Db, ids: &[i64]) -> Result<OfTickets, StoreErr
         extensions.entry(row.ticket_id).or_default().push(row.into_extension()?);
     }
     Ok((clocks, extensions))
+}
+
+/// A clock that waits for official days, word for word as its index says, or that is not used.
+const WAITS_FOR_A_YEAR: &str =
+    "clock.state IN ('running', 'paused') AND clock.details LIKE '%\"provisional\":true%'";
+
+/// Tickets with a clock that waits for official days and is due before `before`, soonest first, at most `limit`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn list_provisional(db: &mut Db, before: At, limit: i64) -> Result<Vec<TicketId>, StoreError> {
+    let mut ids: Vec<i64> = on!(db, |c| clock::table
+        .filter(sql::<Bool>(WAITS_FOR_A_YEAR))
+        .filter(clock::due_at.lt(before.micros()))
+        .order((clock::due_at, clock::ticket_id))
+        .limit(limit)
+        .select(clock::ticket_id)
+        .load(c))?;
+    // A ticket with two such clocks is moved once.
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids.into_iter().map(TicketId).collect())
 }
 
 /// The rules with this digest.

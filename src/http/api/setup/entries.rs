@@ -157,6 +157,8 @@ collections! {
     /// Opening hours and closed days.
     calendars: Calendar, crate::domain::calendar::CalendarSettings, "/api/v1/calendars", "/api/v1/calendars/{code}",
         "calendar";
+    /// Who is on duty.
+    rosters: Roster, domain::Roster, "/api/v1/rosters", "/api/v1/rosters/{code}", "roster";
 }
 
 /// The category tree.

@@ -6,8 +6,9 @@
 mod entries;
 pub mod nodes;
 pub mod views;
+pub mod years;
 
-pub use entries::{calendars, categories, kiosks, mailboxes, policies, templates, units};
+pub use entries::{calendars, categories, kiosks, mailboxes, policies, rosters, templates, units};
 
 use serde::Deserialize;
 use utoipa::IntoParams;
