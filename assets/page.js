@@ -7,8 +7,12 @@ if (code && given.length === 8) {
 }
 const summary = document.querySelector("[data-summary]");
 if (summary) summary.focus();
-const print = document.querySelector("[data-print]");
-if (print) {
+for (const print of document.querySelectorAll("[data-print]")) {
   print.hidden = false;
   print.addEventListener("click", () => window.print());
+}
+// Ticking a box by its words: what is filled in for someone else needs no second tick.
+const other = document.querySelector("input[name=for_other]");
+for (const field of document.querySelectorAll("input[name=for_name],input[name=for_relation]")) {
+  field.addEventListener("input", () => { if (field.value) other.checked = true; });
 }

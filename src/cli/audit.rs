@@ -12,7 +12,7 @@ use super::{Failure, Outcome, open, say};
 use crate::config::Settings;
 use crate::domain::audit::{Finding, Report};
 use crate::keys::{KeyError, Keys};
-use crate::service::audit;
+use crate::service::{attachments, audit};
 
 /// Bytes of an export read at once.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -57,8 +57,12 @@ fn verify_database(settings: Settings, key_file: &Path) -> Result<Report, Failur
     }
     let app = open(settings)?;
     let progress = spinner("{spinner} {human_pos} events {elapsed}");
-    let report = audit::verify_database(&app.store, &app.keys, |n| progress.set_position(n))
+    let mut report = audit::verify_database(&app.store, &app.keys, |n| progress.set_position(n))
         .map_err(|it| Failure::Failed(format!("could not read the trail: {it}")))?;
+    let progress_of_files = spinner("{spinner} {human_pos} files {elapsed}");
+    attachments::verify_files(&app, &mut report, |n| progress_of_files.set_position(n))
+        .map_err(|it| Failure::Failed(format!("could not read attachments: {it}")))?;
+    progress_of_files.finish_and_clear();
     progress.finish_and_clear();
     Ok(report)
 }

@@ -279,7 +279,7 @@ pub const ACCESS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// A session not used so long has ended: two weeks, a holiday.
 const SESSION_IDLE_MAX: TimeDelta = TimeDelta::days(14);
 /// A session ends so long after the sign-in, however much it is used.
-const SESSION_MAX: TimeDelta = TimeDelta::days(60);
+pub const SESSION_MAX: TimeDelta = TimeDelta::days(60);
 
 /// When a session opened at `created_at` and used at `now` will end if it is not used again.
 pub fn session_expires_at(created_at: At, now: At) -> At {

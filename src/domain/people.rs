@@ -42,6 +42,8 @@ words! {
         Urge = "urge",
         /// Add notes and attachments.
         Note = "note",
+        /// See photos, documents and voice notes; a scan may hold contact data.
+        ReadAttachments = "read_attachments",
         /// Give out a receipt code anew.
         ReissueReceipt = "reissue_receipt",
         /// Withdraw or reopen on the resident's behalf.
@@ -75,6 +77,7 @@ pub fn may(role: Role, permission: Permission) -> bool {
                 | P::ReadMaskedContact
                 | P::Amend
                 | P::Note
+                | P::ReadAttachments
                 | P::ReissueReceipt
                 | P::SpeakForResident
                 | P::ReadSetup
@@ -92,6 +95,7 @@ pub fn may(role: Role, permission: Permission) -> bool {
                 | P::SendBack
                 | P::Urge
                 | P::Note
+                | P::ReadAttachments
                 | P::ReissueReceipt
                 | P::SpeakForResident
                 | P::Publish
@@ -108,6 +112,7 @@ pub fn may(role: Role, permission: Permission) -> bool {
                 | P::Handle
                 | P::Escalate
                 | P::Note
+                | P::ReadAttachments
                 | P::ReadTrail
                 | P::ReadSetup
         ),
@@ -125,6 +130,7 @@ pub fn may(role: Role, permission: Permission) -> bool {
                 | P::Supervise
                 | P::Urge
                 | P::Note
+                | P::ReadAttachments
                 | P::ReissueReceipt
                 | P::SpeakForResident
                 | P::Publish

@@ -119,8 +119,17 @@ pub fn tokens(text: &str) -> Vec<String> {
 /// The words of one document's texts for the index of `SQLite`, each with its node before it.
 ///
 /// No more than `TEXT_CHARS_MAX` of all texts together; what comes after is not searched.
-pub fn document_tokens(node: i64, texts: &[&str]) -> Vec<String> {
-    tokens_of(texts).iter().map(|it| format!("{node}x{it}")).collect()
+pub fn document_words(node: i64, texts: &[&str]) -> String {
+    let node = format!("{node}x");
+    let mut words = String::new();
+    for token in tokens_of(texts) {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(&node);
+        words.push_str(&token);
+    }
+    words
 }
 
 /// The same words as a `tsvector` of PostgreSQL, to be cast: each once, with its positions.
@@ -210,7 +219,8 @@ mod tests {
 
     /// What an engine does with words in order.
     fn is_found(query: &str, texts: &[&str]) -> bool {
-        let words = document_tokens(5, texts);
+        let words = document_words(5, texts);
+        let words: Vec<&str> = words.split(' ').collect();
         let node = |it: &String| format!("5x{it}");
         Query::parse(query).is_some_and(|query| {
             query.phrases.iter().all(|phrase| match phrase {
@@ -269,7 +279,7 @@ mod tests {
         assert_eq!(query.fts5(&[5, 17]), r#"(("5x路灯")) OR (("17x路灯"))"#);
         assert_eq!(query.tsquery(&[5, 17]), "(('5x路灯')) | (('17x路灯'))");
         assert_eq!((query.fts5(&[]), query.tsquery(&[])), ("\"\"".to_owned(), String::new()));
-        assert_eq!(document_tokens(5, &["路灯", "亮"]), ["5x路灯", "5x灯", "5x亮"]);
+        assert_eq!(document_words(5, &["路灯", "亮"]), "5x路灯 5x灯 5x亮");
         let position = (3 << BLOCK_BITS) + 17;
         assert_eq!(document_tsvector(5, position, &["路灯", "路灯"]), "'5@3' '5x灯':2,4 '5x路灯':1,3");
     }
@@ -281,7 +291,7 @@ mod tests {
         let vector = document_tsvector(5, 0, &[&long]);
 
         assert_eq!(vector.matches(',').count(), LEXEME_POSITIONS_MAX - 1);
-        assert_eq!(document_tokens(5, &[&long, "路灯"]).len(), TEXT_CHARS_MAX);
+        assert_eq!(document_words(5, &[&long, "路灯"]).split(' ').count(), TEXT_CHARS_MAX);
         let Some(Phrase::Words(words)) = Query::parse(&long).unwrap().phrases.pop() else { panic!() };
         assert_eq!(words.len(), QUERY_CHARS_MAX - 1);
     }

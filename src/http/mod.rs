@@ -19,6 +19,7 @@ mod security;
 mod server;
 mod status;
 mod strict;
+mod upload;
 pub mod web;
 
 use actix_web::http::Method;
@@ -63,8 +64,8 @@ routes! {
 
     // Residents' pages.
     GET "/" => web::resident::home;
-    GET "/report" => web::resident::report;
-    POST "/report" => web::resident::send;
+    GET "/report" => web::report::ask;
+    POST "/report" => web::report::answer;
     GET "/track" => web::track::form;
     POST "/track" => web::track::look_up;
     POST "/track/act" => web::track::act;
@@ -73,6 +74,17 @@ routes! {
     POST "/look" => web::resident::look;
     GET "/assets/{file}" => web::asset;
 
+    // Staff pages.
+    GET "/login" => web::desk::door::login;
+    POST "/login" => web::desk::door::sign_in;
+    POST "/logout" => web::desk::door::sign_out;
+    GET "/desk/account" => web::desk::account::page;
+    POST "/desk/account/password" => web::desk::account::change_password;
+    POST "/desk/account/sessions" => web::desk::account::end_sessions;
+    POST "/desk/account/totp" => web::desk::account::change_totp;
+    GET "/desk/notices" => web::desk::notices::page;
+    POST "/desk/notices" => web::desk::notices::read;
+
     // Tickets.
     POST "/api/v1/tickets" => api::tickets::submit;
     GET "/api/v1/tickets" => api::tickets::list;
@@ -80,6 +92,9 @@ routes! {
     PATCH "/api/v1/tickets/{number}" => api::tickets::amend;
     GET "/api/v1/tickets/{number}/events" => api::tickets::events;
     GET "/api/v1/tickets/{number}/clocks" => api::clocks::list;
+    POST "/api/v1/tickets/{number}/attachments" => api::attachments::add;
+    GET "/api/v1/tickets/{number}/attachments/{id}" => api::attachments::get;
+    GET "/api/v1/tickets/{number}/attachments/{id}/thumbnail" => api::attachments::thumbnail;
     POST "/api/v1/tickets/{number}/accept" => api::actions::accept;
     POST "/api/v1/tickets/{number}/decline" => api::actions::decline;
     POST "/api/v1/tickets/{number}/assign" => api::actions::assign;

@@ -53,7 +53,9 @@ fn id_of(request: &ServiceRequest) -> String {
 
 /// Gives every error answer the shape of a problem, whoever made it.
 fn put_right(answer: ServiceResponse, id: &str) -> ServiceResponse {
-    let ours = answer.response().error().and_then(|it| it.as_error::<Problem>()).cloned();
+    let error = answer.response().error();
+    let turned = error.and_then(|it| it.as_error::<super::web::desk::Turned>());
+    let ours = error.and_then(|it| it.as_error::<Problem>()).or(turned.and_then(|it| it.problem())).cloned();
     let status = answer.status();
     let is_told = answer.headers().get(header::CONTENT_TYPE).is_some_and(|it| {
         // A page says in its own words what is wrong with a form.

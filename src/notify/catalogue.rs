@@ -16,14 +16,18 @@ static CHINESE: LazyLock<Texts> = LazyLock::new(|| {
     read(concat!(
         include_str!("../../locales/zh-CN/mail.toml"),
         "\n",
-        include_str!("../../locales/zh-CN/pages.toml")
+        include_str!("../../locales/zh-CN/pages.toml"),
+        "\n",
+        include_str!("../../locales/zh-CN/desk.toml")
     ))
 });
 static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
     read(concat!(
         include_str!("../../locales/en/mail.toml"),
         "\n",
-        include_str!("../../locales/en/pages.toml")
+        include_str!("../../locales/en/pages.toml"),
+        "\n",
+        include_str!("../../locales/en/desk.toml")
     ))
 });
 

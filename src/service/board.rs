@@ -158,9 +158,9 @@ fn is_found(notice: &Notice, words: &[&str]) -> bool {
 }
 
 /// What was looked up already, for the tickets that come next.
-type Names = HashMap<i64, String>;
+pub(super) type Names = HashMap<i64, String>;
 
-fn notices_of(db: &mut Db, found: Vec<Ticket>, names: &mut Names) -> Result<Vec<Notice>, Error> {
+pub(super) fn notices_of(db: &mut Db, found: Vec<Ticket>, names: &mut Names) -> Result<Vec<Notice>, Error> {
     let ids: Vec<TicketId> = found.iter().map(|it| it.id).collect();
     let mut texts: HashMap<TicketId, Vec<TicketText>> = HashMap::new();
     for text in tickets::list_texts(db, &ids, &[])? {

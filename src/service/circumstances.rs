@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::standing::Standing;
 use super::{App, Caller, Error, messages, notices};
 use crate::domain::calendar::WorkingCalendar;
 use crate::domain::refusal::Refusal;
@@ -35,23 +36,24 @@ impl Circumstances {
         let owner_node = setup::find_node(db, owner)?;
         let handling_node =
             if handling == owner { owner_node.clone() } else { setup::find_node(db, handling)? };
-        Self::between(db, owner_node, handling_node)
+        let standing = Standing::read(db)?;
+        Self::between(db, &standing, owner_node, handling_node)
     }
 
     /// What is in force at `node` for what it receives and handles itself.
     ///
     /// # Errors
     /// Only those of the database.
-    pub fn at(db: &mut Db, node: Node) -> Result<Self, Error> {
-        Self::between(db, node.clone(), node)
+    pub(super) fn at(db: &mut Db, standing: &Standing, node: Node) -> Result<Self, Error> {
+        Self::between(db, standing, node.clone(), node)
     }
 
-    fn between(db: &mut Db, owner: Node, handling: Node) -> Result<Self, Error> {
-        let rulebook = setup::rulebook(db, &owner.path, owner.time_zone)?;
+    fn between(db: &mut Db, standing: &Standing, owner: Node, handling: Node) -> Result<Self, Error> {
+        let rulebook = standing.rulebook(db, &owner.path, owner.time_zone)?;
         Ok(Self {
             policy: rulebook.general(),
             calendar: rulebook.calendar.clone(),
-            rulebook: Arc::new(rulebook),
+            rulebook,
             kept: None,
             place: Place { owner_path: owner.path.clone(), handling_path: handling.path.clone() },
             owner,

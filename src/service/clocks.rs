@@ -94,6 +94,26 @@ pub async fn tell(app: &App, opened: Opened) -> Result<Told, Error> {
         .await
 }
 
+/// What the resident is told of the clocks of `ticket`, explained.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn tell_resident(app: &App, ticket: &Ticket) -> Result<Vec<ClockTold>, Error> {
+    let ticket = ticket.clone();
+    app.store
+        .read(move |db: &mut Db| {
+            let texts = tickets::list_texts(db, &[ticket.id], &[])?;
+            let rules = rules_of(db, &ticket)?;
+            // Why somebody waited is staff's to read, so no event is looked at.
+            let explained = ticket
+                .clocks
+                .iter()
+                .filter_map(|clock| Some(told(&ticket, clock, rules.get(&clock.rules)?, &[], &texts, false)));
+            Ok(explained.collect())
+        })
+        .await
+}
+
 /// Grants or refuses request `id` for more time.
 ///
 /// # Errors

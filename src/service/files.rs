@@ -6,7 +6,7 @@ use super::{Caller, Error};
 use crate::domain::people::{Actor, Permission};
 use crate::domain::setup::Node;
 use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
-use crate::domain::ticket::{Place, Ticket, Verb, text};
+use crate::domain::ticket::{Attachment, Place, Ticket, Verb, text};
 use crate::domain::value::{AccountId, NodeId, SetupId, TicketId};
 use crate::store::tickets::{By, TicketText};
 use crate::store::{Db, people, setup, tickets};
@@ -28,6 +28,8 @@ pub struct TicketFile {
     pub answerable: String,
     pub merged_into: Option<String>,
     pub actions: Vec<Verb>,
+    /// Those the reader may see.
+    pub attachments: Vec<Attachment>,
     pub contact_shown: ContactShown,
     /// True when the reader holds the receipt and is no staff.
     pub is_residents: bool,
@@ -118,6 +120,7 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
                 .unwrap_or_else(|| owner.code.clone()),
             merged_into,
             actions: ticket.actions(&caller.actor, &place),
+            attachments: ticket.attachments_for(&caller.actor, &place).cloned().collect(),
             contact_shown: contact_shown(&ticket, caller, &place),
             is_residents: !matches!(caller.actor, Actor::Staff(_) | Actor::System),
             texts: texts_of.remove(&ticket.id).unwrap_or_default(),

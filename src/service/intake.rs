@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::circumstances::{Circumstances, keep};
+use super::standing::Standing;
 use super::{App, Caller, Error, receipts};
 use crate::domain::chain::hex;
 use crate::domain::number::Number;
@@ -15,7 +16,7 @@ use crate::domain::ticket::intake::{LookedUp, Parsed, Submission};
 use crate::domain::value::{At, SetupId};
 use crate::store::receipts::KeptAnswer;
 use crate::store::tickets::By;
-use crate::store::{Db, receipts as kept_answers, setup, tickets};
+use crate::store::{Db, receipts as kept_answers, tickets};
 
 /// Answers to keys of people are kept this long; the draft standard asks for a day or more.
 const ANSWERS_KEPT: TimeDelta = TimeDelta::hours(48);
@@ -156,9 +157,10 @@ pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: A
     if let Some(receipt) = answered_before(db, app, once, now)? {
         return Ok(receipt);
     }
-    let node = community(db, caller, &parsed.community)?;
-    let looked_up = LookedUp { mailbox, is_live, ..look_up(db, caller, &node, parsed)? };
-    let surroundings = Circumstances::at(db, node.clone())?;
+    let standing = Standing::read(db)?;
+    let node = community(db, &standing, caller, &parsed.community)?;
+    let looked_up = LookedUp { mailbox, is_live, ..look_up(db, &standing, caller, &node, parsed)? };
+    let surroundings = Circumstances::at(db, &standing, node.clone())?;
 
     let day = parsed.received_at.local_date(node.time_zone);
     let id = tickets::next_id(db)?;
@@ -193,7 +195,7 @@ fn repeated(db: &mut Db, app: &App, kept: &KeptAnswer, once: &Once) -> Result<Re
 }
 
 /// The community a submission is for, where this caller may submit.
-fn community(db: &mut Db, caller: &Caller, code: &str) -> Result<Node, Error> {
+fn community(db: &mut Db, standing: &Standing, caller: &Caller, code: &str) -> Result<Node, Error> {
     let unknown = || {
         let code = shown(code);
         Refusal::field(
@@ -201,7 +203,8 @@ fn community(db: &mut Db, caller: &Caller, code: &str) -> Result<Node, Error> {
             format!("没有编号为 {code} 的社区。 There is no community with the code {code}."),
         )
     };
-    let node = setup::find_node_by_code(db, code)?
+    let node = standing
+        .node(db, code)?
         .filter(|it| it.kind == NodeKind::Community && it.retired_at.is_none())
         .ok_or_else(unknown)?;
     match &caller.actor {
@@ -218,11 +221,17 @@ fn community(db: &mut Db, caller: &Caller, code: &str) -> Result<Node, Error> {
 }
 
 /// Looks up what the codes of a submission stand for, in the community and above.
-fn look_up(db: &mut Db, caller: &Caller, node: &Node, parsed: &Parsed) -> Result<LookedUp, Error> {
+fn look_up(
+    db: &mut Db,
+    standing: &Standing,
+    caller: &Caller,
+    node: &Node,
+    parsed: &Parsed,
+) -> Result<LookedUp, Error> {
     let mut faults = Faults::default();
     let mut looked_up = LookedUp { parent: node.parent, ..LookedUp::default() };
     if let Some(code) = &parsed.category {
-        if let Some(category) = setup::find_by_code(db, SetupKind::Category, &node.path, code)? {
+        if let Some(category) = standing.entry(db, SetupKind::Category, &node.path, code)? {
             looked_up.is_danger = matches!(category.details, Details::Category(it) if it.danger);
             looked_up.category = Some(category.id);
         } else {
@@ -231,7 +240,7 @@ fn look_up(db: &mut Db, caller: &Caller, node: &Node, parsed: &Parsed) -> Result
         }
     }
     if let Some(code) = &parsed.about_unit {
-        if let Some(unit) = setup::find_by_code(db, SetupKind::Unit, &node.path, code)? {
+        if let Some(unit) = standing.entry(db, SetupKind::Unit, &node.path, code)? {
             looked_up.about_unit = Some(unit.id);
         } else {
             let code = shown(code);

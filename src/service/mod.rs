@@ -4,6 +4,7 @@
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
 pub mod accounts;
+pub mod attachments;
 pub mod audit;
 pub mod board;
 mod calendars;
@@ -13,6 +14,7 @@ pub mod delivery;
 pub mod desk;
 pub mod export;
 pub mod files;
+pub mod guide;
 pub mod health;
 pub mod import;
 pub mod in_force;
@@ -24,6 +26,7 @@ pub mod queue;
 pub mod receipts;
 pub mod setup;
 pub mod simulate;
+mod standing;
 pub mod start;
 pub mod story;
 pub mod timer;

@@ -1,9 +1,12 @@
 //! Notices: put into inboxes in the transaction that made them due, so that each comes exactly once.
 
+use chrono_tz::Tz;
+
 use super::{App, Caller, Error, messages};
 use crate::domain::notice::{Audience, NoticeKind, Telling, tellings};
 use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
+use crate::domain::setup::DEFAULT_ZONE;
 use crate::domain::ticket::{Change, Ticket};
 use crate::domain::value::{AccountId, At, NodeId, TicketId};
 use crate::store::tickets::By;
@@ -173,6 +176,47 @@ pub async fn list(
     page.truncate(n_asked);
     let next = page.last().filter(|_| has_more).map(|it| it.id);
     Ok((page, next))
+}
+
+/// What stands at the head of each of a person's pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance {
+    /// Notices not read yet, at most [`UNREAD_COUNTED_MAX`].
+    pub n_unread: usize,
+    /// The zone of the person's first node, for times that are no ticket's.
+    pub zone: Tz,
+}
+
+/// More unread notices are not counted.
+pub const UNREAD_COUNTED_MAX: usize = 100;
+
+/// How many notices wait for the caller, and in which zone they read the time.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn glance(app: &App, caller: &Caller) -> Result<Glance, Error> {
+    let account = account(caller)?;
+    let node = caller.actor.staff().and_then(|it| it.grants.first()).map(|it| it.node);
+    app.store
+        .read(move |db: &mut Db| -> Result<_, Error> {
+            let zone = match node {
+                Some(node) => setup::find_node(db, node)?.time_zone,
+                None => DEFAULT_ZONE,
+            };
+            Ok(Glance { n_unread: notices::count_unread(db, account, UNREAD_COUNTED_MAX)?, zone })
+        })
+        .await
+}
+
+/// Marks all notices of the caller's own as read that are no newer than `up_to`: what came since was not seen.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn read_all(app: &App, caller: &Caller, up_to: i64) -> Result<(), Error> {
+    let (account, now) = (account(caller)?, app.clock.now());
+    app.store
+        .write(move |db: &mut Db| -> Result<(), Error> { Ok(notices::read_up_to(db, account, up_to, now)?) })
+        .await
 }
 
 /// Marks a notice of the caller's own as read; again changes nothing.

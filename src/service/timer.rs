@@ -4,7 +4,7 @@
 use tokio::task::JoinSet;
 
 use super::circumstances::{Circumstances, keep};
-use super::{App, Caller, Error, accounts, calendars};
+use super::{App, Caller, Error, accounts, attachments, calendars};
 use crate::domain::people::Actor;
 use crate::domain::value::{At, TicketId};
 use crate::store::tickets::By;
@@ -48,7 +48,7 @@ pub async fn tick(app: &App, now: At) -> Result<Ticked, Error> {
             Ok(n_answers + super::receipts::forget_guesses(db, now, EXPIRED_PER_TICK)?)
         })
         .await?;
-    done.n_forgotten = n_forgotten + accounts::tidy(app).await?;
+    done.n_forgotten = n_forgotten + accounts::tidy(app).await? + attachments::sweep(app, now).await?;
     Ok(done)
 }
 

@@ -108,23 +108,51 @@ pub fn is_session_id(text: &str) -> bool {
     text.len() == 2 * SESSION_BYTES && text.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
+/// What a session's token is for; one is no good as the other.
+const FOR_REFRESH: &[u8] = b"refresh";
+const FOR_PAGES: &[u8] = b"pages";
+
 /// Makes a refresh token for the session.
 pub fn new_refresh(key: &[u8], session_id: &str) -> Refresh {
+    new_token(key, FOR_REFRESH, session_id)
+}
+
+/// Makes the token that a browser keeps to see pages: good until the session ends, for two pages that load
+/// at once cannot take turns with one that is good once.
+pub fn new_page(key: &[u8], session_id: &str) -> Refresh {
+    new_token(key, FOR_PAGES, session_id)
+}
+
+fn new_token(key: &[u8], used_for: &[u8], session_id: &str) -> Refresh {
     let secret = hex(&rand::random::<[u8; REFRESH_BYTES]>());
-    let token = format!("{session_id}.{secret}.{}", hex(&tag(key, session_id, &secret)));
+    let token = format!("{session_id}.{secret}.{}", hex(&tag(key, used_for, session_id, &secret)));
     let hash = refresh_hash(&token);
     Refresh { token, hash }
+}
+
+/// What every form of a page carries, so that no other site can send one: worked out from the page's token.
+pub fn form_token(key: &[u8], page_token: &str) -> String {
+    hex(&mac(key, &[b"form", page_token.as_bytes()]))
 }
 
 /// The session named by a refresh token that we made, now or earlier; None for any other text.
 ///
 /// The tag keeps a guesser who knows a session's id from ending it with a made-up token.
 pub fn session_of_refresh(key: &[u8], token: &str) -> Option<String> {
+    session_of(key, FOR_REFRESH, token)
+}
+
+/// The session named by a page's token that we made; None for any other text.
+pub fn session_of_page(key: &[u8], token: &str) -> Option<String> {
+    session_of(key, FOR_PAGES, token)
+}
+
+fn session_of(key: &[u8], used_for: &[u8], token: &str) -> Option<String> {
     let mut parts = token.split('.');
     let (session_id, secret, given) = (parts.next()?, parts.next()?, parts.next()?);
     let is_whole =
         parts.next().is_none() && session_id.len() == 2 * SESSION_BYTES && secret.len() == 2 * REFRESH_BYTES;
-    let wanted = hex(&tag(key, session_id, secret));
+    let wanted = hex(&tag(key, used_for, session_id, secret));
     let is_ours = bool::from(subtle::ConstantTimeEq::ct_eq(wanted.as_bytes(), given.as_bytes()));
     (is_whole && is_ours).then(|| session_id.to_owned())
 }
@@ -139,8 +167,8 @@ pub fn attempt_subject(key: &[u8], username: &str) -> String {
     hex(&mac(key, &[b"attempt", username.trim().to_lowercase().as_bytes()]))
 }
 
-fn tag(key: &[u8], session_id: &str, secret: &str) -> Vec<u8> {
-    let mut tag = mac(key, &[b"refresh", session_id.as_bytes(), secret.as_bytes()]);
+fn tag(key: &[u8], used_for: &[u8], session_id: &str, secret: &str) -> Vec<u8> {
+    let mut tag = mac(key, &[used_for, session_id.as_bytes(), secret.as_bytes()]);
     tag.truncate(TAG_BYTES);
     tag
 }
@@ -278,5 +306,16 @@ mod tests {
         assert_eq!(session_of_refresh(&[8; 32], &refresh.token), None);
         let made_up = format!("{session_id}.{}.{}", "0".repeat(64), "0".repeat(32));
         assert_eq!(session_of_refresh(KEY, &made_up), None);
+    }
+
+    #[test]
+    fn a_token_for_pages_refreshes_nothing_and_the_other_way_round() {
+        let session_id = new_session_id();
+        let (page, refresh) = (new_page(KEY, &session_id), new_refresh(KEY, &session_id));
+
+        assert_eq!(session_of_page(KEY, &page.token), Some(session_id));
+        assert_eq!(session_of_refresh(KEY, &page.token), None);
+        assert_eq!(session_of_page(KEY, &refresh.token), None);
+        assert_ne!(form_token(KEY, &page.token), form_token(&[8; 32], &page.token));
     }
 }

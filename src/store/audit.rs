@@ -120,6 +120,7 @@ pub fn ticket_rows(db: &mut Db, which: &Which) -> Result<TicketRows, StoreError>
         replies: rows(db, "reply", &[], &tail("ticket_id", "ticket_id, id"))?,
         clocks: rows(db, "clock", &[], &tail("ticket_id", "ticket_id, place"))?,
         extensions: rows(db, "extension", &[], &tail("ticket_id", "ticket_id, id"))?,
+        attachments: rows(db, "attachment", &[], &tail("ticket_id", "ticket_id, id"))?,
         rules: rows(
             db,
             "sla_rules",

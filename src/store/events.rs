@@ -95,8 +95,32 @@ pub fn append(
     stream_id: i64,
     drafts: Vec<Draft>,
 ) -> Result<(), StoreError> {
+    let head = if drafts.is_empty() { None } else { lock_head(db, stream, stream_id)? };
+    link(db, key, (stream, stream_id), head, drafts)
+}
+
+/// As [`append`], for a chain that is only begun now: nobody else can have appended to it.
+///
+/// # Errors
+/// `Bug` when the chain is there already.
+pub fn begin(
+    db: &mut Db,
+    key: &SealKey,
+    stream: Stream,
+    stream_id: i64,
+    drafts: Vec<Draft>,
+) -> Result<(), StoreError> {
+    link(db, key, (stream, stream_id), None, drafts)
+}
+
+fn link(
+    db: &mut Db,
+    key: &SealKey,
+    (stream, stream_id): (Stream, i64),
+    head: Option<Head>,
+    drafts: Vec<Draft>,
+) -> Result<(), StoreError> {
     let Some(n_drafts) = i64::try_from(drafts.len()).ok().filter(|it| *it > 0) else { return Ok(()) };
-    let head = lock_head(db, stream, stream_id)?;
     let is_first = head.is_none();
     let (mut seq, mut prev_hash) = match head {
         Some(head) => (head.seq, head.hash),

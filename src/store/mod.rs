@@ -8,6 +8,7 @@ pub mod audit;
 pub mod board;
 pub mod db;
 pub mod events;
+pub mod files;
 pub mod messages;
 pub mod migrate;
 pub mod notices;

@@ -239,3 +239,34 @@ pub fn read(db: &mut Db, account: AccountId, id: i64, now: At) -> Result<bool, S
     .execute(c))?;
     Ok(n_own > 0)
 }
+
+/// How many notices of `account` are not read yet, counted up to `n_max`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn count_unread(db: &mut Db, account: AccountId, n_max: usize) -> Result<usize, StoreError> {
+    let unread: Vec<i64> = on!(db, |c| notice::table
+        .filter(notice::account_id.eq(account.0))
+        .filter(notice::read_at.is_null())
+        .order(notice::id.desc())
+        .limit(i64::try_from(n_max).unwrap_or(i64::MAX))
+        .select(notice::id)
+        .load(c))?;
+    Ok(unread.len())
+}
+
+/// Marks the notices of `account` up to the one with `id` as read.
+///
+/// # Errors
+/// Only those of the database.
+pub fn read_up_to(db: &mut Db, account: AccountId, id: i64, now: At) -> Result<(), StoreError> {
+    on!(db, |c| diesel::update(
+        notice::table
+            .filter(notice::account_id.eq(account.0))
+            .filter(notice::id.le(id))
+            .filter(notice::read_at.is_null())
+    )
+    .set(notice::read_at.eq(Some(now.micros())))
+    .execute(c))?;
+    Ok(())
+}

@@ -1,6 +1,24 @@
 //! The tables, as both engines have them. Kept equal to the migrations by `tests/it/migrations.rs`.
 
 diesel::table! {
+    attachment (ticket_id, id) {
+        ticket_id -> BigInt,
+        id -> BigInt,
+        cycle -> BigInt,
+        media -> Text,
+        file -> Text,
+        n_bytes -> BigInt,
+        sha256 -> Text,
+        thumbnail_sha256 -> Nullable<Text>,
+        duration_ms -> Nullable<BigInt>,
+        by_resident -> Bool,
+        shown -> Bool,
+        added_by_id -> Nullable<BigInt>,
+        added_at -> BigInt,
+    }
+}
+
+diesel::table! {
     notice (id) {
         id -> BigInt,
         account_id -> BigInt,
@@ -334,6 +352,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     node,
     setup_entry,
     device_token,
+    attachment,
     notice,
     message,
     account,

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 
-use super::db::{Db, PgConn, StoreError};
-use crate::domain::search::{BLOCK_BITS, Query, document_tokens, document_tsvector};
+use super::db::{Db, Fixed, PgConn, StoreError};
+use crate::domain::search::{BLOCK_BITS, Query, document_tsvector, document_words};
 use crate::domain::ticket::Ticket;
 
 /// Rows that a search on PostgreSQL looks at one by one, in order, before it asks the index: a word that one
@@ -14,13 +14,24 @@ const WALK_ROWS: i64 = 512;
 const WALK_ROWS_MIN: i64 = 16;
 
 diesel::table! {
-    /// The table of SQLite; PostgreSQL's has columns of its own.
-    #[sql_name = "ticket_search"]
-    lite_words (rowid) {
-        rowid -> BigInt,
+    /// Words that wait for the end of the transaction: at each savepoint FTS5 writes a segment of its index, which
+    /// cost a group as much as everything else it writes. A temporary table, so that a savepoint takes them back.
+    words_later (position) {
+        position -> BigInt,
         words -> Text,
+        is_new -> Bool,
     }
 }
+
+/// Makes the table of words that wait; each connection that writes has its own.
+pub(super) const WORDS_LATER: &str = "CREATE TEMP TABLE words_later (
+    position INTEGER PRIMARY KEY NOT NULL, words TEXT NOT NULL, is_new BOOLEAN NOT NULL)";
+/// In this order: FTS5 has no upsert.
+const INDEX_WORDS: [&str; 3] = [
+    "DELETE FROM ticket_search WHERE rowid IN (SELECT position FROM words_later WHERE NOT is_new)",
+    "INSERT INTO ticket_search (rowid, words) SELECT position, words FROM words_later ORDER BY position",
+    "DELETE FROM words_later",
+];
 
 /// Where a search goes on: after this position, and whether it only begins.
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +182,22 @@ fn by_block(
     .load(c)?)
 }
 
-/// Writes the words of a ticket into the index, in place of those before; a new ticket has none.
+/// Indexes the words that wait, before the transaction ends. PostgreSQL has none.
+///
+/// # Errors
+/// Only those of the database.
+pub(super) fn index_waiting_words(db: &mut Db) -> Result<(), StoreError> {
+    let Db::Lite(c) = db else { return Ok(()) };
+    let waits: bool = diesel::select(diesel::dsl::exists(words_later::table.select(words_later::position)))
+        .get_result(c)?;
+    for sql in INDEX_WORDS.into_iter().filter(|_| waits) {
+        Fixed(sql).execute(c)?;
+    }
+    Ok(())
+}
+
+/// Writes the words of a ticket into the index, in place of those before; a new ticket has none. They are found once
+/// the transaction has ended.
 ///
 /// # Errors
 /// Only those of the database.
@@ -179,14 +205,16 @@ pub fn index_words(db: &mut Db, ticket: &Ticket, texts: &[&str], is_new: bool) -
     let (node, rowid) = (ticket.node.0, ticket.position);
     match db {
         Db::Lite(c) => {
-            let words = document_tokens(node, texts).join(" ");
-            if !is_new {
-                diesel::sql_query("DELETE FROM ticket_search WHERE rowid = ?")
-                    .bind::<BigInt, _>(rowid)
-                    .execute(c)?;
-            }
-            diesel::insert_into(lite_words::table)
-                .values((lite_words::rowid.eq(rowid), lite_words::words.eq(words)))
+            let words = document_words(node, texts);
+            diesel::insert_into(words_later::table)
+                .values((
+                    words_later::position.eq(rowid),
+                    words_later::words.eq(&words),
+                    words_later::is_new.eq(is_new),
+                ))
+                .on_conflict(words_later::position)
+                .do_update()
+                .set(words_later::words.eq(&words))
                 .execute(c)?;
         }
         Db::Pg(c) => {

@@ -127,7 +127,7 @@ fn field_at_fault<T>(outcome: Result<T, Error>) -> String {
 }
 
 /// The code the phone would show.
-fn code(secret: &str, at: At) -> String {
+pub(crate) fn code_at(secret: &str, at: At) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
     let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     totp.generate(u64::try_from(at.micros() / 1_000_000).unwrap()).to_string()
@@ -300,7 +300,7 @@ both_engines! {
         let enrolment = accounts::enrol_totp(&app, &mine, PASSWORD).await.unwrap();
         assert!(enrolment.otpauth_url.contains(&enrolment.secret));
         sign_in(&app, "root", PASSWORD, None).await.unwrap();
-        let code_now = || code(&enrolment.secret, app.clock.now());
+        let code_now = || code_at(&enrolment.secret, app.clock.now());
 
         assert_eq!(field_at_fault(accounts::confirm_totp(&app, &caller, &mine, "000000").await), "code");
         accounts::confirm_totp(&app, &caller, &mine, &code_now()).await.unwrap();

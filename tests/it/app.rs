@@ -176,18 +176,21 @@ impl Request {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: HashMap<String, String>,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) text: String,
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|it| it == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&bytes[..end]).ok()?;
         let mut lines = head.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let headers = lines.filter_map(|it| it.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Some(Self { status, headers, text: String::from_utf8_lossy(&bytes[end + 4..]).into_owned() })
+        let bytes = bytes[end + 4..].to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Some(Self { status, headers, bytes, text })
     }
 
     /// A header's value, empty when it is not there.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use red_mailbox::domain::people::{Actor, Role};
 use red_mailbox::domain::setup::SetupKind;
 use red_mailbox::service::accounts::{self, NewUser, RoleAt};
-use red_mailbox::service::{Caller, audit, setup};
+use red_mailbox::service::{Caller, attachments, audit, setup};
 use serde_json::{Map, Value, json};
 
 use crate::app::{Answer, TestApp};
@@ -147,7 +147,8 @@ impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let app = &self.app.app;
-            let report = audit::verify_database(&app.store, &app.keys, |_| {}).unwrap();
+            let mut report = audit::verify_database(&app.store, &app.keys, |_| {}).unwrap();
+            attachments::verify_files(app, &mut report, |_| {}).unwrap();
             assert!(report.findings.is_empty(), "the trail is not whole: {:#?}", report.findings);
         }
     }

@@ -10,7 +10,7 @@ use crate::harness::Engine;
 use crate::postgres;
 
 /// What an intruder may write to.
-pub(crate) const TABLES: [&str; 15] = [
+pub(crate) const TABLES: [&str; 16] = [
     "node",
     "setup_entry",
     "device_token",
@@ -26,6 +26,7 @@ pub(crate) const TABLES: [&str; 15] = [
     "event_text",
     "phone_index",
     "clock",
+    "attachment",
 ];
 
 #[expect(clippy::large_enum_variant, reason = "one per test")]
@@ -141,6 +142,7 @@ impl Intruder {
             ("ticket", "status") => return "'withdrawn'".to_owned(),
             ("reply", "delivery") => return "'failed'".to_owned(),
             ("clock", "stage") => return "'reply'".to_owned(),
+            ("attachment", "media") => return "'audio/ogg'".to_owned(),
             ("clock", "state") => return "'void'".to_owned(),
             ("event" | "event_head", "stream") => return "'collection'".to_owned(),
             _ => {}

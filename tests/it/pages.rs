@@ -28,6 +28,29 @@ fn act(world: &World, receipt: &Receipt, differ: &[(&str, &str)]) -> Answer {
     post(world, "/track/act", &fields)
 }
 
+/// Answers the question of `page` as a browser would: with everything its form carries.
+#[track_caller]
+fn answer(world: &World, page: &str, answers: &[(&str, &str)], status: u16) -> String {
+    let form = page.split_once("<form id=\"answers\"").unwrap().1;
+    let form = form.split_once("</form>").unwrap().0;
+    let attribute = |tag: &str, name: &str| {
+        let after = tag.split_once(&format!(" {name}=\""))?.1;
+        Some(after.split('"').next().unwrap().to_owned())
+    };
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for tag in form.split("<input").skip(1).map(|it| it.split('>').next().unwrap()) {
+        let is_off = tag.contains("type=\"radio\"") || tag.contains("type=\"checkbox\"");
+        if is_off && !tag.contains(" checked") {
+            continue;
+        }
+        fields.push((attribute(tag, "name").unwrap(), attribute(tag, "value").unwrap_or_default()));
+    }
+    fields.retain(|it| answers.iter().all(|answer| answer.0 != it.0));
+    fields.extend(answers.iter().map(|it| (it.0.to_owned(), it.1.to_owned())));
+    let fields: Vec<(&str, &str)> = fields.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect();
+    post(world, "/report", &fields).expect(status).text
+}
+
 /// Number and code of a receipt.
 fn receipt_of(page: &str) -> (String, String) {
     let part = |name: &str| {
@@ -72,7 +95,7 @@ both_worlds! {
             let mut fields = vec![("key", KEY), ("description", "楼道灯不亮")];
             fields.extend(differ);
             let page = post(&world, "/report", &fields).expect(status).text;
-            assert!(page.contains("楼道灯不亮</textarea>") && page.contains("data-summary"), "{page}");
+            assert!(page.contains("value=\"楼道灯不亮\"") && page.contains("data-summary"), "{page}");
         };
 
         refused(&[("community", "nowhere")], 422);
@@ -263,6 +286,115 @@ both_worlds! {
         assert!(english.contains("Tell us, and hear back") && english.contains("lang=\"en\""), "{english}");
     }
 
+    fn a_matter_is_put_in_one_question_a_page(world) {
+        let what = world.app.get("/report").send().expect(200).text;
+        assert!(!what.contains("name=\"description\""), "{what}");
+        let community = answer(&world, &what, &[("community", "YD")], 200);
+        let place = answer(&world, &community, &[("what", "category:corridor_light")], 200);
+        let words = answer(&world, &place, &[("building", "3"), ("room", "1201")], 200);
+        let hear = answer(&world, &words, &[("description", "三楼灯不亮")], 200);
+        let back = answer(&world, &hear, &[("phone", "13800138000"), ("go", "words")], 200);
+        assert!(back.contains("三楼灯不亮</textarea>"), "{back}");
+        let hear = answer(&world, &back, &[("description", "三楼的灯不亮")], 200);
+        assert!(hear.contains("value=\"13800138000\""), "{hear}");
+        let check = answer(&world, &hear, &[("channel", "call")], 200);
+        for told in ["楼道灯不亮", "楼栋 3 · 房号 1201", "三楼的灯不亮", "打电话", "13800138000"] {
+            assert!(check.contains(told), "{told}: {check}");
+        }
+        let receipt = answer(&world, &check, &[("go", "send")], 201);
+
+        let (number, _) = receipt_of(&receipt);
+        let ticket = world.ticket("triager", &number);
+        assert_eq!(ticket["category"], "corridor_light");
+        assert_eq!((&ticket["location"]["building"], &ticket["location"]["room"]), (&json!("3"), &json!("1201")));
+        assert_eq!(ticket["contact"]["channel"], "call");
+    }
+
+    fn a_wrong_answer_is_told_on_its_own_page_and_the_way_back_asks_nothing(world) {
+        let hear = [("key", KEY), ("community", "YD"), ("here", "hear"), ("channel", "call"), ("phone", "12")];
+        let told = post(&world, "/report", &hear).expect(422).text;
+        assert!(told.contains("href=\"#phone\"") && told.contains("data-summary"), "{told}");
+
+        let back = [&hear[..], &[("go", "words")]].concat();
+        post(&world, "/report", &back).expect(200);
+    }
+
+    fn without_words_the_tile_speaks(world) {
+        let fields = [("key", KEY), ("community", "YD"), ("category", "corridor_light"), ("go", "send")];
+        let (number, _) = receipt_of(&post(&world, "/report", &fields).expect(201).text);
+
+        assert_eq!(world.ticket("triager", &number)["description"], "楼道灯不亮");
+    }
+
+    fn danger_shows_the_numbers_before_anything_is_sent(world) {
+        let hotline = json!({"code": "WYGS", "name": "物业公司", "node": "YD", "hotline": "0591-0000 0000"});
+        world.app.post("/api/v1/units", &hotline).bearer(&world.token("admin")).send().expect(201);
+        let fields = [("key", KEY), ("community", "YD"), ("description", "电梯里困住人了")];
+        let tile = [("key", KEY), ("community", "YD"), ("here", "what"), ("what", "category:gas_leak")];
+
+        for page in [post(&world, "/report", &fields), post(&world, "/report", &tile)] {
+            let page = page.expect(200).text;
+            for number in ["119", "120", "110", "0591-0000 0000"] {
+                assert!(page.contains(&format!("<a href=\"tel:{number}\">")) || page.contains(number), "{page}");
+            }
+            assert!(page.contains("name=\"danger_seen\" value=\"yes\""), "{page}");
+        }
+        let sent = [&fields[..], &[("danger_seen", "yes")]].concat();
+        let (number, _) = receipt_of(&post(&world, "/report", &sent).expect(201).text);
+        assert_eq!(world.ticket("triager", &number)["suspected_emergency"], true);
+    }
+
+    fn what_neighbours_put_in_is_told_from_three_on(world) {
+        let words = |building: &str| {
+            let fields = [("key", KEY), ("community", "YD"), ("here", "where"), ("category", "lift_fault"), ("building", building)];
+            post(&world, "/report", &fields).expect(200).text
+        };
+        let submit = || world.submit(json!({"category": "lift_fault", "location": {"building": "3"}}));
+        submit();
+        submit();
+        assert!(!words("3").contains("邻居们也反映过"));
+        submit();
+
+        assert!(words("3").contains("最近一个月有 3 件"), "{}", words("3"));
+        assert!(!words("4").contains("邻居们也反映过") && !words("3").contains("拐角处的路灯"));
+    }
+
+    fn a_change_of_look_keeps_what_was_typed(world) {
+        let typed = [("key", KEY), ("here", "words"), ("community", "YD"), ("description", "没写完"), ("back", "/report"), ("set", "size-30")];
+
+        let answer = post(&world, "/look", &typed).expect(307);
+        assert_eq!(answer.header("location"), "/report");
+        let page = post(&world, "/report", &typed).expect(200).text;
+
+        assert!(page.contains("没写完</textarea>"), "{page}");
+        assert_eq!(post(&world, "/look", &[("set", "strong"), ("back", "/report")]).expect(303).header("location"), "/report");
+        assert_eq!(post(&world, "/look", &[("set", "strong"), ("back", "/track/act"), ("verb", "withdraw")]).status, 303);
+    }
+
+    fn a_form_changed_after_it_was_sent_says_so_and_can_be_sent_as_another(world) {
+        let fields = |words: &'static str| [("key", KEY), ("community", "YD"), ("description", words)];
+        post(&world, "/report", &fields("灯不亮")).expect(201);
+        let told = post(&world, "/report", &fields("水管漏水")).expect(422).text;
+
+        let receipt = answer(&world, &told, &[("go", "send")], 201);
+
+        assert!(told.contains("已经提交过一次"), "{told}");
+        assert!(receipt_of(&receipt).0.ends_with(char::is_numeric));
+    }
+
+    fn the_receipt_and_the_track_page_say_what_is_promised_and_why(world) {
+        let fields = [("key", KEY), ("community", "YD"), ("description", "灯不亮")];
+        let receipt = post(&world, "/report", &fields).expect(201).text;
+        let (number, code) = receipt_of(&receipt);
+        let again = post(&world, "/track", &[("number", &number), ("code", &code), ("show", "receipt")]).expect(200).text;
+        let page = post(&world, "/track", &[("number", &number), ("code", &code)]).expect(200).text;
+
+        for page in [receipt, again, page] {
+            assert!(page.contains("最晚 2026年11月24日 17:30 告诉您受理不受理"), "{page}");
+            assert!(page.contains("为什么是这一天") && page.contains("当天不计"), "{page}");
+        }
+    }
+
     fn a_form_from_another_site_is_refused(world) {
         let fields = form(&[("key", KEY), ("community", "YD"), ("description", "x")]);
         let sent = |name: &str, from: &str| {
@@ -293,9 +425,15 @@ fn a_section_of_the_catalogue_stands_in_one_file() {
 fn every_text_of_a_page_is_in_the_catalogue() {
     use red_mailbox::notify::catalogue::{Language, say};
 
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap() {
-        let page = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        for part in page.split("screen.say(\"").skip(1) {
+    let root = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/templates"));
+    let mut paths = vec![root];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(std::fs::read_dir(path).unwrap().map(|it| it.unwrap().path()));
+            continue;
+        }
+        let page = std::fs::read_to_string(path).unwrap();
+        for part in page.split(".say(\"").skip(1) {
             let (section, key) = part.split('"').next().unwrap().split_once('.').unwrap();
             for language in Language::ALL {
                 assert!(say(*language, section, key, &[]).is_ok(), "{section}.{key} in {language}");

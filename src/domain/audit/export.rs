@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ticket::{compare_clocks, compare_replies, compare_supporting, no_row};
+use super::ticket::{compare_attachments, compare_clocks, compare_replies, compare_supporting, no_row};
 use super::{
-    AuditKeys, Chain, ClockRow, EventRow, ExtensionRow, Finding, HeadRow, ReplyRow, Report, SetupAudit, Spot,
-    Stored, TicketRow, read,
+    AttachmentRow, AuditKeys, Chain, ClockRow, EventRow, ExtensionRow, Finding, HeadRow, ReplyRow, Report,
+    SetupAudit, Spot, Stored, TicketRow, read,
 };
 use crate::domain::chain::{Hash, hex};
 use crate::domain::event::Stream;
@@ -33,6 +33,8 @@ pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extensions: Option<Vec<ExtensionRow>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<AttachmentRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<Beginning>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -44,6 +46,7 @@ struct RowsOfTicket {
     replies: Vec<ReplyRow>,
     clocks: Vec<ClockRow>,
     extensions: Vec<ExtensionRow>,
+    attachments: Vec<AttachmentRow>,
 }
 
 impl Stored for Line {
@@ -215,7 +218,8 @@ impl<'a> ExportAudit<'a> {
             && line.supporting.is_some() == has_rows
             && line.replies.is_some() == has_rows
             && line.clocks.is_some() == has_rows
-            && line.extensions.is_some() == has_rows;
+            && line.extensions.is_some() == has_rows
+            && line.attachments.is_some() == has_rows;
         if !is_one {
             self.give_up();
             return self.wrong("line", "这一行不是导出的形式", "this line has not the form of an export");
@@ -239,6 +243,7 @@ impl<'a> ExportAudit<'a> {
                 replies: line.replies.unwrap_or_default(),
                 clocks: line.clocks.unwrap_or_default(),
                 extensions: line.extensions.unwrap_or_default(),
+                attachments: line.attachments.unwrap_or_default(),
             };
             self.ticket(&row, &rows);
         } else if let Some(end) = line.end {
@@ -379,6 +384,7 @@ impl<'a> ExportAudit<'a> {
             let expected = ticket.replies.iter().map(|it| ReplyRow::of(row.id, it)).collect();
             compare_replies(expected, &rows.replies, &spot("reply"), &mut self.report);
             compare_clocks(ticket, &rows.clocks, &rows.extensions, &spot, &mut self.report);
+            compare_attachments(ticket, &rows.attachments, &spot, &mut self.report);
         }
     }
 

@@ -1,9 +1,9 @@
 //! Rows as the nouns give them: what the events add up to, column by column.
 
-use super::rows::{ClockRow, ExtensionRow, Flag, NodeRow, ReplyRow, TicketRow};
+use super::rows::{AttachmentRow, ClockRow, ExtensionRow, Flag, NodeRow, ReplyRow, TicketRow};
 use crate::domain::setup::Node;
 use crate::domain::sla::{Clock, Extension, RulesDigest};
-use crate::domain::ticket::{Reply, Ticket};
+use crate::domain::ticket::{Attachment, Reply, Ticket};
 use crate::domain::value::At;
 
 impl TicketRow {
@@ -120,6 +120,30 @@ impl ExtensionRow {
                 state: it.state.to_string(),
                 requested_at: it.requested_at.micros(),
                 decided_at: it.decided_at.map(At::micros),
+            })
+            .collect()
+    }
+}
+
+impl AttachmentRow {
+    /// The rows of a ticket's attachments.
+    pub fn of(ticket_id: i64, attachments: &[Attachment]) -> Vec<Self> {
+        attachments
+            .iter()
+            .map(|it| Self {
+                ticket_id,
+                id: it.id.into(),
+                cycle: it.cycle.into(),
+                media: it.filed.media.to_string(),
+                file: it.filed.file.clone(),
+                n_bytes: it.filed.n_bytes,
+                sha256: it.filed.sha256.clone(),
+                thumbnail_sha256: it.filed.thumbnail_sha256.clone(),
+                duration_ms: it.filed.duration_ms,
+                by_resident: Flag(it.by_resident),
+                shown: Flag(it.shown),
+                added_by_id: it.added_by.map(|it| it.0),
+                added_at: it.added_at.micros(),
             })
             .collect()
     }

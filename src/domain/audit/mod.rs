@@ -19,9 +19,9 @@ use super::chain::SealKey;
 pub use chain::Chain;
 pub use numbers::{Community, Numbers};
 pub use rows::{
-    AccountRow, Bytes, ClockRow, DayRow, Difference, EntryRow, EventRow, ExtensionRow, Flag, GrantRow,
-    HeadRow, NodeRow, NumberRow, OutboxRow, PhoneRow, ReplyRow, RulesRow, Stored, SupportingRow, TextRow,
-    TicketRow, TokenRow, Unreadable, read,
+    AccountRow, AttachmentRow, Bytes, ClockRow, DayRow, Difference, EntryRow, EventRow, ExtensionRow, Flag,
+    GrantRow, HeadRow, NodeRow, NumberRow, OutboxRow, PhoneRow, ReplyRow, RulesRow, Stored, SupportingRow,
+    TextRow, TicketRow, TokenRow, Unreadable, read,
 };
 pub use setup::{SetupAudit, SetupRows};
 pub use ticket::{TicketRows, verify_tickets};

@@ -219,6 +219,22 @@ rows! {
         requested_at: i64,
         decided_at: Option<i64>,
     }
+    /// An attachment.
+    AttachmentRow of "attachment" {
+        ticket_id: i64,
+        id: i64,
+        cycle: i64,
+        media: String,
+        file: String,
+        n_bytes: u64,
+        sha256: String,
+        thumbnail_sha256: Option<String>,
+        duration_ms: Option<u64>,
+        by_resident: Flag,
+        shown: Flag,
+        added_by_id: Option<i64>,
+        added_at: i64,
+    }
     /// Rules that clocks are counted by.
     RulesRow of "sla_rules" {
         digest: String,

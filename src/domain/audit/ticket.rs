@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    AuditKeys, Chain, ClockRow, EventRow, ExtensionRow, Finding, HeadRow, OutboxRow, PhoneRow, ReplyRow,
-    Report, RulesRow, Spot, Stored, SupportingRow, TextRow, TicketRow, read,
+    AttachmentRow, AuditKeys, Chain, ClockRow, EventRow, ExtensionRow, Finding, HeadRow, OutboxRow, PhoneRow,
+    ReplyRow, Report, RulesRow, Spot, Stored, SupportingRow, TextRow, TicketRow, read,
 };
 use crate::domain::chain::{commitment, keyed_hash};
 use crate::domain::event::{Recorded, Stream};
@@ -27,6 +27,7 @@ pub struct TicketRows {
     pub replies: Vec<Vec<u8>>,
     pub clocks: Vec<Vec<u8>>,
     pub extensions: Vec<Vec<u8>>,
+    pub attachments: Vec<Vec<u8>>,
     /// The rules that these clocks name.
     pub rules: Vec<Vec<u8>>,
     pub events: Vec<Vec<u8>>,
@@ -44,6 +45,7 @@ struct File {
     replies: Vec<ReplyRow>,
     clocks: Vec<ClockRow>,
     extensions: Vec<ExtensionRow>,
+    attachments: Vec<AttachmentRow>,
     events: Vec<Recorded>,
     head: Option<HeadRow<true>>,
     texts: Vec<TextRow>,
@@ -95,6 +97,9 @@ pub fn verify_tickets(rows: &TicketRows, keys: AuditKeys, report: &mut Report) {
     });
     files.add(&rows.extensions, report, |it: ExtensionRow, files| {
         files.of(it.ticket_id).extensions.push(it);
+    });
+    files.add(&rows.attachments, report, |it: AttachmentRow, files| {
+        files.of(it.ticket_id).attachments.push(it);
     });
     verify_rules(&rows.rules, report);
     let mut out_of_time = Vec::new();
@@ -181,6 +186,7 @@ fn compare(file: &File, ticket: &Ticket, spot: &dyn Fn(&'static str) -> Spot, re
     let expected = ticket.replies.iter().map(|it| ReplyRow::of(ticket.id.0, it)).collect();
     compare_replies(expected, &file.replies, &spot("reply"), report);
     compare_clocks(ticket, &file.clocks, &file.extensions, &spot, report);
+    compare_attachments(ticket, &file.attachments, &spot, report);
     for message in &file.outbox {
         let known = ticket.replies.iter().any(|it| {
             i64::from(it.id) == message.reply_id
@@ -274,6 +280,20 @@ pub(super) fn compare_clocks(
         report.add_differences(&spot("extension"), expected.differences(found));
     }
     compare_count("extension", expected.len(), extensions.len(), spot, report);
+}
+
+/// Compares attachments; whether the files are whole is asked where they lie.
+pub(super) fn compare_attachments(
+    ticket: &Ticket,
+    attachments: &[AttachmentRow],
+    spot: &dyn Fn(&'static str) -> Spot,
+    report: &mut Report,
+) {
+    let expected = AttachmentRow::of(ticket.id.0, &ticket.attachments);
+    for (expected, found) in expected.iter().zip(attachments) {
+        report.add_differences(&spot("attachment"), expected.differences(found));
+    }
+    compare_count("attachment", expected.len(), attachments.len(), spot, report);
 }
 
 fn compare_count(

@@ -3,6 +3,9 @@
 //! A hit only makes a suspected emergency, which people look at first and the resident is shown
 //! 119, 120 and 110 for; so a doubtful text counts as danger, and a talk of what might be does not.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use crate::domain::search::{TEXT_CHARS_MAX, plain};
 
 /// Any of `first`, and any of `then` after it with at most `gap` characters between, in one clause.
@@ -130,9 +133,32 @@ const LOOKALIKES: &[&str] = &["年轻", "跳楼机", "跳楼价", "慢性自杀"
 /// The wording is the product's own; it is a hint for people and decides nothing by itself.
 pub fn suspects_danger(text: &str) -> bool {
     let text: String = plain(text).take(TEXT_CHARS_MAX).collect();
+    if !FIRST_WORDS.is_any_in(&text) {
+        return false;
+    }
     let text = LOOKALIKES.iter().fold(text, |text, it| text.replace(it, " "));
     let ends = |it: char| matches!(it, ',' | '.' | ';' | '!' | '?' | ':' | '。' | '、' | '\n' | '\r');
     text.split(ends).any(|clause| SIGNS.iter().any(|sign| sign.is_in(clause)))
+}
+
+/// The first words of all signs by their first character: most letters hold none, and are told so in one walk.
+struct FirstWords(BTreeMap<char, Vec<&'static str>>);
+
+static FIRST_WORDS: LazyLock<FirstWords> = LazyLock::new(|| {
+    let mut words: BTreeMap<char, Vec<&str>> = BTreeMap::new();
+    for word in SIGNS.iter().flat_map(|it| it.first) {
+        words.entry(word.chars().next().unwrap_or_default()).or_default().push(word);
+    }
+    FirstWords(words)
+});
+
+impl FirstWords {
+    fn is_any_in(&self, text: &str) -> bool {
+        let words_at = |(at, first): (usize, char)| self.0.get(&first).map(|words| (at, words));
+        text.char_indices()
+            .filter_map(words_at)
+            .any(|(at, words)| words.iter().any(|it| text.get(at..).is_some_and(|rest| rest.starts_with(it))))
+    }
 }
 
 impl Sign {

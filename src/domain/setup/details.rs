@@ -14,6 +14,8 @@ use crate::words;
 
 /// A place is one line on a slip.
 const PLACE_CHARS_MAX: usize = 120;
+/// A phone number as it is printed.
+const HOTLINE_CHARS_MAX: usize = 24;
 /// A template is a page of reply at most.
 const TEMPLATE_CHARS_MAX: usize = 4_000;
 /// What a template may have filled in.
@@ -47,6 +49,9 @@ words! {
 pub struct Unit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<UnitKind>,
+    /// Answered day and night, shown to residents who tell of danger; at most 24 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hotline: Option<String>,
 }
 
 /// A category; `danger` is one whose tile shows the emergency numbers first.
@@ -164,7 +169,8 @@ impl Details {
     fn check(&self) -> Result<(), Refusal> {
         let mut faults = Faults::default();
         match self {
-            Details::Unit(_) | Details::Category(_) => {}
+            Details::Category(_) => {}
+            Details::Unit(unit) => check_hotline(&mut faults, unit.hotline.as_deref()),
             Details::Mailbox(mailbox) => {
                 check_line(&mut faults, "place", mailbox.place.as_deref());
                 check_line(&mut faults, "key_holder", mailbox.key_holder.as_deref());
@@ -228,6 +234,21 @@ fn check_line(faults: &mut Faults, field: &str, line: Option<&str>) {
     }
 }
 
+fn check_hotline(faults: &mut Faults, hotline: Option<&str>) {
+    let is_number = |it: &str| {
+        let n_digits = it.bytes().filter(u8::is_ascii_digit).count();
+        (3..=15).contains(&n_digits)
+            && it.len() <= HOTLINE_CHARS_MAX
+            && it.bytes().all(|it| it.is_ascii_digit() || b"+- ".contains(&it))
+    };
+    if hotline.is_some_and(|it| !is_number(it)) {
+        faults.add(
+            "hotline",
+            "电话须为 3 到 15 位数字，可以有空格和横线。 A phone number of 3 to 15 digits, with spaces or hyphens.",
+        );
+    }
+}
+
 fn check_template(faults: &mut Faults, text: &str) {
     let n_chars = text.chars().count();
     if text.trim().is_empty() || n_chars > TEMPLATE_CHARS_MAX {
@@ -274,6 +295,8 @@ mod tests {
     fn wrong_details_name_their_field() {
         check_faults(SetupKind::Unit, &json!({"kind": "army"}), &["kind"]);
         check_faults(SetupKind::Unit, &json!({"colour": "red"}), &["colour"]);
+        check_faults(SetupKind::Unit, &json!({"hotline": "call me"}), &["hotline"]);
+        check_faults(SetupKind::Unit, &json!({"hotline": "0591-8888 0000"}), &[]);
         check_faults(SetupKind::Category, &json!({"danger": "yes"}), &["danger"]);
         check_faults(
             SetupKind::Mailbox,

@@ -133,6 +133,7 @@ impl Course<'_> {
             | TicketEvent::Rated { .. }
             | TicketEvent::Noted {}
             | TicketEvent::Supplemented {}
+            | TicketEvent::AttachmentAdded { .. }
             | TicketEvent::Escalated { .. }
             | TicketEvent::Urged {}
             | TicketEvent::Published {}

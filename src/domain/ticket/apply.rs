@@ -1,7 +1,7 @@
 //! What each event changes: the only code that changes a ticket.
 
 use super::event::{Facts, TicketEvent};
-use super::{Delivery, Rating, Reply, Status, Ticket};
+use super::{Attachment, Delivery, Rating, Reply, Status, Ticket};
 use crate::domain::sla::{ClockEffect, ClockState, Extension, ExtensionState, Stage};
 use crate::domain::value::{AccountId, At};
 
@@ -92,6 +92,7 @@ impl TicketEvent {
                 ticket.rating =
                     Some(Rating { solved: *solved, satisfaction: *satisfaction, cycle: ticket.cycle });
             }
+            TicketEvent::AttachmentAdded { .. } => self.apply_attached(ticket, at, by),
             TicketEvent::Reopened { to, cycle } => ticket.begin_cycle(*to, *cycle, at),
             TicketEvent::Closed { .. } => ticket.rest(Status::Closed, at),
             TicketEvent::Merged { into, .. } => {
@@ -113,6 +114,19 @@ impl TicketEvent {
             | TicketEvent::ClockBreached { .. }
             | TicketEvent::ClockEscalated { .. } => self.apply_to_clocks(ticket, at),
         }
+    }
+
+    fn apply_attached(&self, ticket: &mut Ticket, at: At, by: Option<AccountId>) {
+        let TicketEvent::AttachmentAdded { attachment, filed, by_resident, shown } = self else { return };
+        ticket.attachments.push(Attachment {
+            id: *attachment,
+            cycle: ticket.cycle,
+            filed: filed.clone(),
+            by_resident: *by_resident,
+            shown: *shown,
+            added_by: by,
+            added_at: at,
+        });
     }
 
     fn apply_to_clocks(&self, ticket: &mut Ticket, at: At) {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attachment::Filed;
 use super::{Channel, Delivery, Kind, Outcome, Priority, Reach, Source, Status, Ticket, WaitingFor};
 use crate::domain::sla::{ClockEffect, Level, Stage};
 use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
@@ -137,6 +138,14 @@ pub enum TicketEvent {
     Noted {},
     #[serde(rename = "ticket.supplemented")]
     Supplemented {},
+    #[serde(rename = "ticket.attachment_added")]
+    AttachmentAdded {
+        attachment: u32,
+        #[serde(flatten)]
+        filed: Filed,
+        by_resident: bool,
+        shown: bool,
+    },
     #[serde(rename = "ticket.escalated")]
     Escalated { to: NodeId },
     #[serde(rename = "ticket.urged")]
@@ -277,6 +286,7 @@ impl TicketEvent {
             replies: Vec::new(),
             clocks: Vec::new(),
             extensions: Vec::new(),
+            attachments: Vec::new(),
         })
     }
 }

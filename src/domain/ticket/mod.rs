@@ -3,6 +3,7 @@
 //! A verb never writes a field: it pushes events, and `apply` is the only code that changes a ticket. So replaying the events gives the row, by construction.
 
 mod apply;
+pub mod attachment;
 mod change;
 pub mod event;
 mod extension;
@@ -26,6 +27,7 @@ use super::sla::{Clock, Extension, Rulebook, Rules, RulesDigest};
 use super::value::{AccountId, At, NodeId, SetupId, TicketId};
 use crate::words;
 
+pub use self::attachment::{Attachment, Filed, Media};
 pub use self::change::{Change, Entry};
 pub use self::extension::ExtensionDecision;
 pub use self::lifecycle::Verb;
@@ -199,6 +201,7 @@ pub struct Ticket {
     /// In the order in which they started.
     pub clocks: Vec<Clock>,
     pub extensions: Vec<Extension>,
+    pub attachments: Vec<Attachment>,
 }
 
 /// A ticket's place in the newest-first order: the second it was received in, then its id.
@@ -231,6 +234,11 @@ pub mod text {
     /// The name of a reply's text.
     pub fn reply(id: u32) -> String {
         format!("reply.{id}")
+    }
+
+    /// The name of what an attachment is called.
+    pub fn attachment(id: u32) -> String {
+        format!("attachment.{id}")
     }
 
     /// The name of the reason that more time was asked for with.

@@ -48,7 +48,13 @@ impl Ticket {
         }
         self.supporting.contains(&own)
             && !self.sealed
-            && matches!(permission, Permission::ReadTicket | Permission::Note | Permission::ReadTrail)
+            && matches!(
+                permission,
+                Permission::ReadTicket
+                    | Permission::Note
+                    | Permission::ReadAttachments
+                    | Permission::ReadTrail
+            )
     }
 
     /// Lets `actor` do `verb`, as far as rights go.

@@ -1,6 +1,7 @@
 //! The REST API, `/api/v1`: one file per resource.
 
 pub mod actions;
+pub mod attachments;
 pub mod audit;
 pub mod auth;
 pub mod board;

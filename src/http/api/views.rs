@@ -7,9 +7,10 @@ use super::clocks::{ClockView, ExtensionView};
 use crate::domain::chain::hex;
 use crate::domain::event::Recorded;
 use crate::domain::sla::{Extension, ExtensionState};
+use crate::domain::ticket::attachment::display_name;
 use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
 use crate::domain::ticket::{
-    Channel, Delivery, Kind, Outcome, Priority, Source, Status, Verb, WaitingFor, text,
+    Attachment, Channel, Delivery, Kind, Outcome, Priority, Source, Status, Verb, WaitingFor, text,
 };
 use crate::domain::value::At;
 use crate::service::files::{ContactShown, TicketFile};
@@ -70,6 +71,8 @@ pub struct TicketView {
     replies: Vec<ReplyView>,
     notes: Vec<String>,
     supplements: Vec<String>,
+    /// Empty for readers who may not see them.
+    attachments: Vec<AttachmentView>,
 }
 
 /// A ticket for the holder of its receipt: no assignee, notes, contact or staff names.
@@ -99,6 +102,8 @@ pub struct ResidentView {
     rating: Option<RatingView>,
     replies: Vec<ReplyView>,
     supplements: Vec<String>,
+    /// What the resident sent, and what staff show.
+    attachments: Vec<AttachmentView>,
 }
 
 /// The latest rating.
@@ -121,6 +126,43 @@ pub struct ReplyView {
     text: Option<String>,
     delivery: Delivery,
     at: String,
+}
+
+/// An attachment; its bytes are at `…/attachments/{id}`, of a photo a small picture at `…/attachments/{id}/thumbnail`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Attachment)]
+pub struct AttachmentView {
+    id: u32,
+    name: String,
+    /// image/jpeg, application/pdf, audio/webm, audio/ogg or audio/mp4.
+    media_type: &'static str,
+    n_bytes: u64,
+    /// Of a voice note.
+    duration_ms: Option<u64>,
+    has_thumbnail: bool,
+    /// Sent by the resident; otherwise attached by staff.
+    by_resident: bool,
+    /// The resident sees it too.
+    shown: bool,
+    at: String,
+}
+
+impl AttachmentView {
+    /// An attachment of the file's ticket.
+    pub fn of(file: &TicketFile, it: &Attachment) -> Self {
+        let named = file.text(&text::attachment(it.id));
+        Self {
+            id: it.id,
+            name: named.map_or_else(|| display_name("", it.filed.media), str::to_owned),
+            media_type: it.filed.media.as_str(),
+            n_bytes: it.filed.n_bytes,
+            duration_ms: it.filed.duration_ms,
+            has_thumbnail: it.filed.thumbnail_sha256.is_some(),
+            by_resident: it.by_resident,
+            shown: it.shown,
+            at: it.added_at.to_rfc3339(),
+        }
+    }
 }
 
 /// Who to answer, masked for staff, whole after `contact-views`.
@@ -249,6 +291,7 @@ impl TicketView {
             replies: it.replies.iter().map(|reply| ReplyView::of(file, reply)).collect(),
             notes: file.texts(text::NOTE).map(str::to_owned).collect(),
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
+            attachments: attachments(file),
         }
     }
 }
@@ -283,8 +326,13 @@ impl ResidentView {
             rating: rating(file),
             replies: replies.map(|reply| ReplyView::of(file, reply)).collect(),
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
+            attachments: attachments(file),
         }
     }
+}
+
+fn attachments(file: &TicketFile) -> Vec<AttachmentView> {
+    file.attachments.iter().map(|it| AttachmentView::of(file, it)).collect()
 }
 
 fn extensions(file: &TicketFile, is_shown: impl Fn(&Extension) -> bool) -> Vec<ExtensionView> {

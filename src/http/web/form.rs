@@ -24,29 +24,42 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let is_form = request.content_type().eq_ignore_ascii_case(MEDIA_TYPE);
-        let is_own = is_own(request);
-        let payload = web::Payload::from_request(request, payload);
+        let (is_own, pairs) = (is_own(request), pairs_of(request, payload));
         Box::pin(async move {
             if !is_own {
                 return Err(cross_site());
             }
-            if !is_form {
-                return Err(WebFault::MediaType { wanted: MEDIA_TYPE }.into());
-            }
-            let payload = payload.await.map_err(|_unreadable| unreadable())?;
-            match tokio::time::timeout(ARRIVES_WITHIN, payload.to_bytes_limited(BYTES_MAX)).await {
-                Ok(Ok(Ok(bytes))) => read(&bytes).map(Self),
-                Ok(Ok(Err(_broken))) => Err(unreadable()),
-                Ok(Err(_longer)) => Err(WebFault::TooLarge { bytes_max: BYTES_MAX }.into()),
-                Err(_late) => Err(WebFault::TooSlow.into()),
-            }
+            read(pairs.await?).map(Self)
         })
     }
 }
 
+/// Names and values of a form's body, in their order.
+pub(super) fn pairs_of(
+    request: &HttpRequest,
+    payload: &mut dev::Payload,
+) -> impl Future<Output = Result<Vec<(String, String)>, Problem>> + use<> {
+    let is_form = request.content_type().eq_ignore_ascii_case(MEDIA_TYPE);
+    let payload = web::Payload::from_request(request, payload);
+    async move {
+        if !is_form {
+            return Err(WebFault::MediaType { wanted: MEDIA_TYPE }.into());
+        }
+        let payload = payload.await.map_err(|_unreadable| unreadable())?;
+        match tokio::time::timeout(ARRIVES_WITHIN, payload.to_bytes_limited(BYTES_MAX)).await {
+            Ok(Ok(Ok(bytes))) => {
+                let text = std::str::from_utf8(&bytes).map_err(|_unreadable| unreadable())?;
+                pairs(text).ok_or_else(unreadable)
+            }
+            Ok(Ok(Err(_broken))) => Err(unreadable()),
+            Ok(Err(_longer)) => Err(WebFault::TooLarge { bytes_max: BYTES_MAX }.into()),
+            Err(_late) => Err(WebFault::TooSlow.into()),
+        }
+    }
+}
+
 /// True unless the browser says that another site sent the form; programs say nothing.
-fn is_own(request: &HttpRequest) -> bool {
+pub(super) fn is_own(request: &HttpRequest) -> bool {
     let told = |name: &str| request.headers().get(name).and_then(|it| it.to_str().ok());
     if let Some(site) = told("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
@@ -56,7 +69,7 @@ fn is_own(request: &HttpRequest) -> bool {
         .is_none_or(|it| it.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host)))
 }
 
-fn cross_site() -> Problem {
+pub(super) fn cross_site() -> Problem {
     Refusal::NotYours(
         "这张表单不是从本站打开的。请从首页重新进入。 This form did not come from our own pages; start again from the home page."
             .to_owned(),
@@ -69,9 +82,7 @@ fn unreadable() -> Problem {
         .into()
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let text = std::str::from_utf8(bytes).map_err(|_unreadable| unreadable())?;
-    let pairs = pairs(text).ok_or_else(unreadable)?;
+fn read<T: DeserializeOwned>(pairs: Vec<(String, String)>) -> Result<T, Problem> {
     let map = MapDeserializer::<_, serde::de::value::Error>::new(
         pairs.into_iter().map(|(name, text)| (name, Part(text))),
     );

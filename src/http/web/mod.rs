@@ -4,8 +4,11 @@
 //! types them. The one cookie holds how the pages look.
 
 pub mod board;
+pub mod desk;
 pub mod form;
+mod promise;
 mod qr;
+pub mod report;
 pub mod resident;
 mod screen;
 pub mod track;
@@ -37,7 +40,11 @@ struct Asset {
 /// The embedded files by their plain name; the hash in the served name lets browsers keep them for ever.
 static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
     let files = [
+        ("icon.svg", "image/svg+xml", include_str!("../../../assets/icon.svg")),
         ("page.css", "text/css; charset=utf-8", include_str!("../../../assets/page.css")),
+        ("desk.css", "text/css; charset=utf-8", include_str!("../../../assets/desk.css")),
+        ("desk.js", "text/javascript; charset=utf-8", include_str!("../../../assets/desk.js")),
+        ("draft.js", "text/javascript; charset=utf-8", include_str!("../../../assets/draft.js")),
         ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
     ];
     let named = files.map(|(name, media_type, body)| {
@@ -88,7 +95,7 @@ pub(super) fn for_reader(
     if !accepts.contains("text/html") || request.path().starts_with("/api/") {
         return answer;
     }
-    let screen = Screen::left(request);
+    let screen = Screen::of(request);
     let key = match answer.status().as_u16() {
         404 => "error.not_found",
         429 | 500..=599 => "error.busy",

@@ -2,6 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
+use actix_web::http::Method;
 
 use super::ASSETS;
 use crate::notify::catalogue::{self, Language};
@@ -11,13 +12,34 @@ pub(super) const LOOK: &str = "look";
 /// What a look may hold.
 const SETTINGS: [&str; 5] = ["size-18", "size-24", "size-30", "strong", "en"];
 
+/// How a page is drawn again after a change of look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Again {
+    /// By its address.
+    Asked,
+    /// By sending its form, `answers`, as it is filled in.
+    Answers,
+    /// By sending these fields to `path`.
+    Sent(Vec<(&'static str, String)>),
+    /// Not at all.
+    Never,
+}
+
+/// A button that changes how the pages look.
+pub(super) struct Look {
+    pub(super) set: &'static str,
+    pub(super) label: String,
+    /// What stands on it.
+    pub(super) sign: String,
+    pub(super) is_on: bool,
+}
+
 /// What surrounds a page.
 pub(super) struct Screen {
     pub(super) language: Language,
-    /// The path to come back to after a change of look.
+    /// Where the page comes from again after a change of look.
     pub(super) path: String,
-    /// False for the answer to a form: leaving it would lose what it shows.
-    pub(super) is_safe_to_leave: bool,
+    pub(super) again: Again,
     settings: Vec<&'static str>,
 }
 
@@ -28,12 +50,42 @@ impl Screen {
         let settings: Vec<&'static str> =
             SETTINGS.into_iter().filter(|it| given.split('.').any(|word| word == *it)).collect();
         let language = if settings.contains(&"en") { Language::English } else { Language::Chinese };
-        Self { language, path: request.path().to_owned(), is_safe_to_leave: true, settings }
+        let again = if request.method() == Method::GET { Again::Asked } else { Again::Never };
+        Self { language, path: request.path().to_owned(), again, settings }
     }
 
-    /// The screen of the answer to a form.
-    pub(super) fn left(request: &HttpRequest) -> Self {
-        Self { is_safe_to_leave: false, ..Self::of(request) }
+    /// The screen of a page that is the answer to a form.
+    pub(super) fn again(self, path: &str, again: Again) -> Self {
+        Self { path: path.to_owned(), again, ..self }
+    }
+
+    pub(super) fn is_answers(&self) -> bool {
+        self.again == Again::Answers
+    }
+
+    pub(super) fn can_change(&self) -> bool {
+        self.again != Again::Never
+    }
+
+    /// The buttons that change how the pages look.
+    pub(super) fn looks(&self) -> Vec<Look> {
+        let choices = ["size-18", "size-24", "size-30", "strong", "language"];
+        let look = |set: &'static str| Look {
+            set,
+            label: self.say(&format!("look.{}", set.replace('-', "_"))),
+            sign: self.say(if set == "language" { "look.language_short" } else { "look.letter" }),
+            is_on: self.has(set),
+        };
+        choices.map(look).into()
+    }
+
+    /// What is sent to draw the page again; None when it cannot be.
+    pub(super) fn sent(&self) -> Option<&[(&'static str, String)]> {
+        match &self.again {
+            Again::Asked => Some(&[]),
+            Again::Sent(fields) => Some(fields),
+            Again::Answers | Again::Never => None,
+        }
     }
 
     /// The text `section.key`; the key itself where the catalogue lacks it, which a test finds.

@@ -10,7 +10,10 @@ use serde::Deserialize;
 
 use super::answered;
 use super::form::Form;
-use super::screen::{Screen, in_language};
+use super::promise::{Promised, promised};
+use super::report::ReceiptPage;
+use super::screen::{Again, Screen, in_language};
+use crate::domain::number::parse_receipt_code;
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::ticket::event::TicketEvent;
 use crate::domain::ticket::{Delivery, Reach, Verb, WaitingFor, text};
@@ -21,7 +24,7 @@ use crate::service::desk::{self, Opened};
 use crate::service::files::TicketFile;
 use crate::service::orders::{OptionalReasonBody, Order, RateBody, ReasonBody, TextBody};
 use crate::service::story::{self, Step, Story};
-use crate::service::{App, Caller, Error, Outside};
+use crate::service::{App, Caller, Error, Outside, clocks};
 
 #[derive(Template)]
 #[template(path = "track.html")]
@@ -48,11 +51,16 @@ pub async fn receipt(request: HttpRequest, number: web::Path<String>) -> Result<
 }
 
 /// Number and code of a receipt.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct TrackForm {
     number: String,
     code: String,
+    /// `receipt` to see the receipt itself again.
+    show: String,
+    /// After a change of look the page is drawn again.
+    set: String,
+    back: String,
 }
 
 /// See how a ticket stands.
@@ -65,9 +73,14 @@ pub async fn look_up(
     request: HttpRequest,
     form: Form<TrackForm>,
 ) -> Result<HttpResponse, Problem> {
-    let Form(TrackForm { number, code }) = form;
-    let screen = Screen::left(&request);
+    let Form(TrackForm { number, code, show, set: _, back: _ }) = form;
+    let screen = Screen::of(&request);
     match open(&app, &caller, &number, &code, address).await.map_err(Error::outside) {
+        Ok(opened) if show == "receipt" => {
+            let code = parse_receipt_code(&code).unwrap_or(code);
+            let page = ReceiptPage::new(&app, screen, &opened.ticket, code).await?;
+            answered(HttpResponse::Ok(), &page)
+        }
         Ok(opened) => shown(&app, &opened, screen, code, Told::default()).await,
         Err(outside) => not_opened(screen, number, outside),
     }
@@ -93,6 +106,7 @@ fn not_opened(screen: Screen, number: String, outside: Outside) -> Result<HttpRe
         }
         _ => return Err(outside.into()),
     };
+    let screen = screen.again("/track", Again::Asked);
     answered(HttpResponseBuilder::new(status), &TrackPage { screen, number, fault })
 }
 
@@ -154,7 +168,7 @@ pub async fn act(
     form: Form<ActForm>,
 ) -> Result<HttpResponse, Problem> {
     let Form(form) = form;
-    let screen = Screen::left(&request);
+    let screen = Screen::of(&request);
     match open(&app, &caller, &form.number, &form.code, address).await.map_err(Error::outside) {
         Ok(opened) => done(&app, opened, screen, form).await,
         Err(outside) => not_opened(screen, form.number, outside),
@@ -207,10 +221,14 @@ async fn shown(
     told: Told,
 ) -> Result<HttpResponse, Problem> {
     let story = story::tell(app, opened).await?;
+    let clocks = clocks::tell_resident(app, &story.file.ticket).await?;
+    let promised = promised(&clocks, story.zone, &screen);
+    let fields = vec![("number", story.file.ticket.number.clone()), ("code", code.clone())];
+    let screen = screen.again("/track", Again::Sent(fields));
     let mut builder = HttpResponseBuilder::new(told.status);
     // Nothing of it may be kept: the forms hold the code.
     builder.insert_header((header::CACHE_CONTROL, "no-store"));
-    answered(builder, &TicketPage::of(&story, screen, code, told))
+    answered(builder, &TicketPage::of(&story, screen, code, promised, told))
 }
 
 /// A line of the course.
@@ -230,7 +248,7 @@ struct TicketPage {
     status: String,
     /// Who has it now; empty once it is over.
     holder: String,
-    due_on: String,
+    promised: Vec<Promised>,
     description: String,
     supplements: Vec<String>,
     replies: Vec<String>,
@@ -240,7 +258,7 @@ struct TicketPage {
 }
 
 impl TicketPage {
-    fn of(story: &Story, screen: Screen, code: String, told: Told) -> Self {
+    fn of(story: &Story, screen: Screen, code: String, promised: Vec<Promised>, told: Told) -> Self {
         let (file, zone) = (&story.file, story.zone);
         let ticket = &file.ticket;
         let owned = |name: &str| file.text(name).unwrap_or_default().to_owned();
@@ -258,7 +276,7 @@ impl TicketPage {
             subject: owned(text::SUBJECT),
             status: screen.say(&format!("status.{}", ticket.status)),
             holder: if ticket.status.is_open() { story.holder.clone() } else { String::new() },
-            due_on: ticket.due_at.map(|it| it.local_date(zone).to_string()).unwrap_or_default(),
+            promised,
             description: owned(text::DESCRIPTION),
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
             replies: replies.map(|it| owned(&text::reply(it.id))).collect(),

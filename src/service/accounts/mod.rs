@@ -1,6 +1,7 @@
 //! Staff accounts: signing in, sessions, passwords, one-time codes, and the users an admin keeps.
 
 mod one_time;
+mod pages;
 mod passwords;
 mod sessions;
 mod sign_in;
@@ -10,11 +11,12 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 pub use one_time::{Enrolment, confirm_totp, enrol_totp, remove_totp};
+pub use pages::{OnPages, authenticate_page, log_out_of_pages};
 pub use passwords::change_password;
 pub use sessions::{
     Opened, Session, end_other_sessions, end_session, list_sessions, log_out, log_out_by_refresh, refresh,
 };
-pub use sign_in::{SignIn, sign_in};
+pub use sign_in::{SignIn, sign_in, sign_in_to_pages};
 pub use users::{
     NewUser, RoleAt, UserChange, add_user, change_user, disable_user, find_user, list_users, may_manage,
 };

@@ -27,6 +27,27 @@ pub struct SignIn {
 /// `WrongCredentials`; `Locked` after five tries, for known and unknown names alike.
 pub async fn sign_in(app: &App, place: Option<&str>, given: SignIn) -> Result<Opened, Error> {
     let now = app.clock.now();
+    let (access, refresh) = open(app, place, given, tokens::new_refresh).await?;
+    Opened::new(app, &access, refresh, now, now)
+}
+
+/// As [`sign_in`], for pages: gives the token that the browser keeps.
+///
+/// # Errors
+/// As [`sign_in`].
+pub async fn sign_in_to_pages(app: &App, place: Option<&str>, given: SignIn) -> Result<String, Error> {
+    let (_, page) = open(app, place, given, tokens::new_page).await?;
+    Ok(page.token)
+}
+
+/// Checks what was given, and opens a session with a token made by `make`.
+async fn open(
+    app: &App,
+    place: Option<&str>,
+    given: SignIn,
+    make: fn(&[u8], &str) -> tokens::Refresh,
+) -> Result<(tokens::Access, tokens::Refresh), Error> {
+    let now = app.clock.now();
     let subject = tokens::attempt_subject(&app.keys.token, &given.username);
     let counted = subject.clone();
     let username = Username::parse(&given.username).ok();
@@ -47,11 +68,11 @@ pub async fn sign_in(app: &App, place: Option<&str>, given: SignIn) -> Result<Op
 
     let account = AccountId(known.id);
     let session_id = tokens::new_session_id();
-    let refresh = tokens::new_refresh(&app.keys.token, &session_id);
+    let token = make(&app.keys.token, &session_id);
     let session = SessionRow {
         id: session_id.clone(),
         account_id: known.id,
-        refresh_hash: refresh.hash.clone(),
+        refresh_hash: token.hash.clone(),
         place: place.map(str::to_owned),
         created_at: now.micros(),
         used_at: now.micros(),
@@ -77,8 +98,7 @@ pub async fn sign_in(app: &App, place: Option<&str>, given: SignIn) -> Result<Op
         .inspect_err(|_| tracing::info!(account.id = account.0, "a sign-in failed after the password"))?;
 
     tracing::info!(account.id = account.0, "signed in");
-    let access = tokens::Access { account, session_id, token_version };
-    Opened::new(app, &access, refresh, At::from_micros(now.micros()), now)
+    Ok((tokens::Access { account, session_id, token_version }, token))
 }
 
 /// Takes the one-time code when the account asks for one, and marks its step as used.

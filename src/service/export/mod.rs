@@ -14,8 +14,8 @@ use self::table::Table;
 use super::Error;
 use crate::domain::audit::export::{Beginning, FORM, Line, Tally};
 use crate::domain::audit::{
-    AuditKeys, ClockRow, EventRow, ExtensionRow, HeadRow, ReplyRow, Report, SupportingRow, TicketRow,
-    TicketRows,
+    AttachmentRow, AuditKeys, ClockRow, EventRow, ExtensionRow, HeadRow, ReplyRow, Report, SupportingRow,
+    TicketRow, TicketRows,
 };
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::DEFAULT_ZONE;
@@ -146,6 +146,7 @@ pub fn events_jsonl(
         let replies: Vec<ReplyRow> = damage.read_rows("", &rows.replies);
         let clocks: Vec<ClockRow> = damage.read_rows("", &rows.clocks);
         let extensions: Vec<ExtensionRow> = damage.read_rows("", &rows.extensions);
+        let attachments: Vec<AttachmentRow> = damage.read_rows("", &rows.attachments);
         let mut events_of: HashMap<i64, Vec<EventRow<true>>> = HashMap::new();
         for event in events {
             events_of.entry(event.stream_id).or_default().push(event);
@@ -164,6 +165,7 @@ pub fn events_jsonl(
                 replies: Some(replies.iter().filter(|it| it.ticket_id == id).cloned().collect()),
                 clocks: Some(clocks.iter().filter(|it| it.ticket_id == id).cloned().collect()),
                 extensions: Some(extensions.iter().filter(|it| it.ticket_id == id).cloned().collect()),
+                attachments: Some(attachments.iter().filter(|it| it.ticket_id == id).cloned().collect()),
                 ..Line::default()
             })?;
         }

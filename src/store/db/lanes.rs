@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::link::{Door, Link, Purpose};
+use super::link::{Door, Link, Purpose, SAVEPOINT};
 use super::task::{Task, Verdict};
 use super::{Db, StoreError, StoreGauges, StoreSettings};
+use crate::store::search;
 
 /// Jobs that commit together: more would make the first of them wait.
 const BATCH_MAX: usize = 256;
@@ -177,7 +178,7 @@ impl Server {
             let verdict = match self.link.begin() {
                 Ok(db) => {
                     let verdict = task.run(db);
-                    if db.run("ROLLBACK").is_err() {
+                    if db.steer(&["ROLLBACK"]).is_err() {
                         self.link.drop_connection();
                     }
                     verdict
@@ -224,9 +225,9 @@ impl Server {
         let outcome = match self.link.begin() {
             Ok(db) => {
                 let ran = run_group(db, &self.jobs, first, batch_max, &mut done, &mut again);
-                ran.and_then(|()| db.run("COMMIT")).inspect_err(|_| {
+                ran.and_then(|()| commit(db)).inspect_err(|_| {
                     // Often there is nothing left to roll back; the connection is looked at below.
-                    drop(db.run("ROLLBACK"));
+                    drop(db.steer(&["ROLLBACK"]));
                 })
             }
             Err(fault) => {
@@ -264,7 +265,8 @@ impl Server {
     }
 }
 
-/// Runs jobs until there are none queued, enough, or time is up.
+/// Runs jobs until there are none queued, enough, or time is up. Each has a savepoint of its own: that of the first
+/// was set with the transaction, the next ones follow where the one before is released.
 ///
 /// An error means that the transaction is lost; the job that met it is among `done`.
 fn run_group(
@@ -278,39 +280,49 @@ fn run_group(
     let started = Instant::now();
     let mut next = Some(first);
     while let Some(mut task) = next {
-        match run_one(db, &mut *task) {
-            Ok(Verdict::Again) => again.push(task),
-            Ok(_) => done.push(task),
-            Err(fault) => {
-                done.push(task);
-                return Err(fault);
-            }
-        }
-        let is_full = done.len() + again.len() >= batch_max || started.elapsed() >= BATCH_SPAN;
+        let verdict = task.run(db);
+        let is_full = done.len() + again.len() + 1 >= batch_max || started.elapsed() >= BATCH_SPAN;
         next = if is_full { None } else { jobs.try_recv().ok() };
+        let settled = settle(db, &mut *task, &verdict, next.is_some());
+        match verdict {
+            Verdict::Again => again.push(task),
+            Verdict::Keep | Verdict::Refuse | Verdict::Lost(_) => done.push(task),
+        }
+        if let Err(fault) = settled {
+            // Nothing of it was begun, so it runs again with the others.
+            again.extend(next);
+            return Err(fault);
+        }
     }
     Ok(())
 }
 
-/// Runs one job within a savepoint.
-fn run_one(db: &mut Db, task: &mut dyn Task) -> Result<Verdict, StoreError> {
-    db.run("SAVEPOINT job")?;
-    let verdict = task.run(db);
+/// Keeps the work of a job that has run, or takes it back, and sets the savepoint of the next.
+fn settle(db: &mut Db, task: &mut dyn Task, verdict: &Verdict, has_next: bool) -> Result<(), StoreError> {
+    const UNDO: &str = "ROLLBACK TO SAVEPOINT job";
     match verdict {
+        // The commit releases the last one.
+        Verdict::Keep if !has_next => Ok(()),
         Verdict::Keep => {
             // PostgreSQL refuses this when the job overlooked a failed statement: nothing of it would be kept.
-            if let Err(fault) = db.run("RELEASE SAVEPOINT job") {
-                db.run(UNDO).map_err(lost)?;
+            db.steer(&[RELEASE, SAVEPOINT]).or_else(|fault| {
                 task.fail(fault);
-            }
+                db.steer(&[UNDO]).map_err(lost)
+            })
         }
-        Verdict::Refuse | Verdict::Again => db.run(UNDO).map_err(lost)?,
-        Verdict::Lost(fault) => return Err(fault),
+        Verdict::Refuse | Verdict::Again => db.steer(&[UNDO]).map_err(lost),
+        Verdict::Lost(fault) => Err(fault.clone()),
     }
-    Ok(verdict)
 }
 
-const UNDO: &str = "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job";
+/// Ends the last job and the transaction. PostgreSQL refuses the first when that job overlooked a failed statement,
+/// where a bare COMMIT would roll back and say nothing.
+fn commit(db: &mut Db) -> Result<(), StoreError> {
+    search::index_waiting_words(db)?;
+    db.steer(&[RELEASE, "COMMIT"])
+}
+
+const RELEASE: &str = "RELEASE SAVEPOINT job";
 
 /// A savepoint that cannot be reached means that the engine gave the transaction up.
 fn lost(fault: StoreError) -> StoreError {

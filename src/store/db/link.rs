@@ -11,6 +11,9 @@ use super::{Db, StoreError};
 /// jobs must hear "unavailable" at once.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 
+/// Begins a job within a transaction.
+pub(super) const SAVEPOINT: &str = "SAVEPOINT job";
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -32,14 +35,15 @@ impl Door {
         }
     }
 
-    /// The statement that opens a transaction of this purpose.
-    fn begin_sql(&self, purpose: Purpose) -> &'static str {
+    /// The statements that open a transaction of this purpose; one that writes has the savepoint of its first job.
+    fn begin_sql(&self, purpose: Purpose) -> &'static [&'static str] {
         match (self, purpose) {
-            (Door::Lite(_), Purpose::Read) | (Door::Pg(_), Purpose::Write) => "BEGIN",
+            (Door::Lite(_), Purpose::Read) => &["BEGIN"],
+            (Door::Pg(_), Purpose::Write) => &["BEGIN", SAVEPOINT],
             // A deferred transaction that turns into a writer fails at once when another one writes.
-            (Door::Lite(_), Purpose::Write) => "BEGIN IMMEDIATE",
+            (Door::Lite(_), Purpose::Write) => &["BEGIN IMMEDIATE", SAVEPOINT],
             // One snapshot for all statements of a read, as SQLite gives.
-            (Door::Pg(_), Purpose::Read) => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            (Door::Pg(_), Purpose::Read) => &["BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"],
         }
     }
 }
@@ -58,14 +62,14 @@ impl Link {
         Self { door, purpose, db: None, file: None, refused_at: None }
     }
 
-    /// A connection with a transaction open on it.
+    /// A connection with a transaction open on it, and when it is to write, the savepoint of its first job.
     ///
     /// A connection that died while it was idle is noticed here and replaced.
     pub(super) fn begin(&mut self) -> Result<&mut Db, StoreError> {
         self.look_at_file()?;
         let sql = self.door.begin_sql(self.purpose);
         let begun = match &mut self.db {
-            Some(db) => db.run(sql),
+            Some(db) => db.steer(sql),
             None => Err(StoreError::Unavailable("not connected yet".into())),
         };
         match begun {
@@ -74,7 +78,7 @@ impl Link {
             Err(_) => {
                 self.drop_connection();
                 let mut db = self.connect()?;
-                db.run(sql)?;
+                db.steer(sql)?;
                 self.db = Some(db);
             }
         }

@@ -11,6 +11,7 @@ use diesel::sql_types::BigInt;
 
 use super::StoreError;
 use super::link::Purpose;
+use crate::store::search;
 
 /// Earlier versions can lose commits in WAL mode with several connections (the WAL-reset race).
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -71,6 +72,9 @@ impl LiteDoor {
         .get_result::<Counted>(&mut conn)?;
         if migrated.n == 0 {
             return Err(unusable(&format!("{} is not the database of this program", self.path.display())));
+        }
+        if purpose == Purpose::Write {
+            conn.batch_execute(search::WORDS_LATER)?;
         }
         Ok(conn)
     }

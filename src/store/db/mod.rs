@@ -5,6 +5,7 @@
 //! intake that groups likewise, because the day's ticket number is a row that only one may hold.
 
 mod error;
+mod fixed;
 mod lanes;
 mod link;
 mod lite;
@@ -16,9 +17,11 @@ mod task;
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
+use diesel::query_dsl::RunQueryDsl as _;
 use diesel::sqlite::SqliteConnection;
 
 pub use error::{StoreError, StoreFault};
+pub(in crate::store) use fixed::Fixed;
 pub use pg::{PgConn, ThreadRuntime};
 pub use soundness::Soundness;
 
@@ -85,13 +88,26 @@ impl Db {
     /// # Errors
     /// What `work` returns, or the store's own fault.
     pub fn attempt<T, E: StoreFault>(&mut self, work: impl FnOnce(&mut Db) -> Result<T, E>) -> Result<T, E> {
-        self.run("SAVEPOINT attempt")?;
+        self.steer(&["SAVEPOINT attempt"])?;
         let outcome = work(self);
-        self.run(match &outcome {
-            Ok(_) => "RELEASE SAVEPOINT attempt",
-            Err(_) => "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt",
+        self.steer(match &outcome {
+            Ok(_) => &["RELEASE SAVEPOINT attempt"],
+            Err(_) => &["ROLLBACK TO SAVEPOINT attempt", "RELEASE SAVEPOINT attempt"],
         })?;
         outcome
+    }
+
+    /// Runs what steers a transaction: on PostgreSQL in one round trip, on SQLite compiled once.
+    fn steer(&mut self, statements: &[&'static str]) -> Result<(), StoreError> {
+        match self {
+            Db::Lite(c) => {
+                for statement in statements {
+                    Fixed(statement).execute(c)?;
+                }
+            }
+            Db::Pg(c) => c.batch_execute(&statements.join("; "))?,
+        }
+        Ok(())
     }
 
     /// Runs SQL without values.

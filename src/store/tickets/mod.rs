@@ -1,5 +1,6 @@
 //! Tickets in the database: `save` is the only way a ticket row is written, and it writes the events too.
 
+pub mod attachments;
 mod clocks;
 mod rows;
 
@@ -53,6 +54,7 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
     save_replies(db, change)?;
     clocks::keep_rules(db, change)?;
     clocks::save(db, change)?;
+    attachments::save(db, change)?;
 
     let mut drafts = Vec::with_capacity(change.entries().len());
     for entry in change.entries() {
@@ -65,6 +67,9 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
         let stamp =
             if entry.event.is_of_time() { Stamp::of(&Actor::Timer, None) } else { change.stamp().clone() };
         drafts.push(Draft { kind, at: change.at(), stamp, fields, texts: entry.texts.clone() });
+    }
+    if change.is_new() {
+        return events::begin(db, key, Stream::Ticket, now.id.0, drafts);
     }
     events::append(db, key, Stream::Ticket, now.id.0, drafts)
 }
@@ -233,7 +238,7 @@ pub fn list_due(db: &mut Db, now: At, limit: i64) -> Result<Vec<TicketId>, Store
     Ok(ids.into_iter().map(TicketId).collect())
 }
 
-/// Adds supporting units, replies, clocks and extensions to rows, keeping the rows' order.
+/// Adds supporting units, replies, clocks, extensions and attachments to rows, keeping the rows' order.
 pub(super) fn complete(db: &mut Db, rows: &[TicketRow]) -> Result<Vec<Ticket>, StoreError> {
     let mut tickets = Vec::with_capacity(rows.len());
     for chunk in rows.chunks(IDS_PER_QUERY) {
@@ -253,12 +258,16 @@ pub(super) fn complete(db: &mut Db, rows: &[TicketRow]) -> Result<Vec<Ticket>, S
             replies_of.entry(row.ticket_id).or_default().push(row.into_reply()?);
         }
         let (mut clocks_of, mut extensions_of) = clocks::of_tickets(db, &ids)?;
+        let mut attachments_of = attachments::of_tickets(db, &ids)?;
         for row in chunk.iter().cloned() {
             let units = supporting.iter().filter(|it| it.0 == row.id).map(|it| SetupId(it.1)).collect();
             let replies = replies_of.remove(&row.id).unwrap_or_default();
             let clocks = clocks_of.remove(&row.id).unwrap_or_default();
             let extensions = extensions_of.remove(&row.id).unwrap_or_default();
-            tickets.push(row.into_ticket(units, replies, clocks, extensions)?);
+            let attachments = attachments_of.remove(&row.id).unwrap_or_default();
+            let mut ticket = row.into_ticket(units, replies, clocks, extensions)?;
+            ticket.attachments = attachments;
+            tickets.push(ticket);
         }
     }
     Ok(tickets)

@@ -225,6 +225,7 @@ impl TicketRow {
             replies,
             clocks,
             extensions,
+            attachments: Vec::new(),
         })
     }
 }

@@ -129,6 +129,8 @@ pub struct Parsed {
     pub about_unit: Option<String>,
     pub attachments_expected: u32,
     pub on_behalf_of: Option<OnBehalfOf>,
+    /// Its words tell of danger now.
+    pub tells_of_danger: bool,
 }
 
 /// What the codes of a submission stand for.
@@ -191,6 +193,7 @@ impl Submission {
         }
         let on_behalf_of = self.on_behalf_of.and_then(|it| parse_on_behalf_of(it, &mut faults));
         faults.check(Parsed {
+            tells_of_danger: suspects_danger(&subject) || suspects_danger(&description),
             community: self.community.trim().to_uppercase(),
             source,
             kind: self.kind.unwrap_or(Kind::Request),
@@ -225,8 +228,7 @@ impl Ticket {
         let sealed = parsed.kind == Kind::Report || parsed.about_staff;
         // Reports and complaints about staff are the parent node's; a community without one keeps them.
         let handling_node = if sealed { looked_up.parent.unwrap_or(node) } else { node };
-        let suspected_emergency =
-            looked_up.is_danger || suspects_danger(&parsed.subject) || suspects_danger(&parsed.description);
+        let suspected_emergency = looked_up.is_danger || parsed.tells_of_danger;
         let received = Received {
             number,
             node,

@@ -1,0 +1,1 @@
+DROP INDEX notice_unread_idx;
