@@ -38,7 +38,8 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
 
 /// Says what the machine's clock did; nothing is mended, because each alarm is recorded once and none is forgotten.
 fn say_jump(jump: Jump) {
-    let seconds = jump.by().num_seconds();
+    let jump_ms = jump.by().num_milliseconds();
+    let seconds = (jump_ms + jump_ms.signum() * 500) / 1_000;
     let way = if seconds < 0 { "back" } else { "forward" };
     tracing::warn!(
         jump_s = seconds,

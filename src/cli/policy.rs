@@ -123,12 +123,16 @@ fn print(done: &Simulation) -> Outcome {
     if done.n_unread > 0 {
         say(&format!("{} tickets could not be read: run `red-mailbox audit verify`", done.n_unread))?;
     }
-    say(&format!("{:<12} {:>8} {:>8} {:>8} {:>8}", "stage", "clocks", "late", "clocks", "late"))?;
     say(&format!("{:<12} {:>17} {:>17}", "", "as it was", "what if"))?;
+    say(&format!("{:<12} {:>8} {:>8} {:>8} {:>8}", "stage", "clocks", "late", "clocks", "late"))?;
     for (stage, it) in &done.stages {
         say(&format!(
             "{:<12} {:>8} {:>8} {:>8} {:>8}",
-            stage, it.n_clocks_was, it.n_late_was, it.n_clocks_would, it.n_late_would
+            stage.as_str(),
+            it.n_clocks_was,
+            it.n_late_was,
+            it.n_clocks_would,
+            it.n_late_would
         ))?;
     }
     for ticket in &done.tickets {

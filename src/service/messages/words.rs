@@ -60,7 +60,7 @@ fn notices(db: &mut Db, public_url: &str, message: &Message, section: &str) -> R
             lines.push(say(language, "mail_digest", "more", &[("n", n_more.as_str())])?);
         }
         lines.push(String::new());
-        lines.push(say(language, "mail_digest", "footer", &fields)?);
+        lines.push(say(language, section, "footer", &fields)?);
         Ok(lines.join("\n"))
     };
     let write = || -> Result<(String, String), String> {
