@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod node;
 mod serve;
+mod slips;
 mod unit;
 mod user;
 
@@ -78,6 +79,8 @@ enum Command {
     /// Verify the trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Give out slips with stubs, as one HTML file to print
+    Slips(slips::SlipsArgs),
     /// Export tickets or events
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -245,6 +248,7 @@ fn run(line: &Line) -> Outcome {
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Audit(command) => audit::run(settings()?, command),
+        Command::Slips(args) => slips::run(&open(settings()?)?, args),
         Command::Export(command) => export::run(&open(settings()?)?, command),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;

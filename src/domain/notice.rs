@@ -14,6 +14,8 @@ words! {
         WaitingEnded = "waiting_ended",
         /// The official days of a year are not known that due times need.
         CalendarMissing = "calendar_missing",
+        /// A box was not opened by its schedule.
+        BoxUnopened = "box_unopened",
     }
 }
 
