@@ -13,6 +13,7 @@ mod import;
 mod node;
 mod policy;
 mod serve;
+mod slips;
 mod unit;
 mod user;
 
@@ -82,6 +83,8 @@ enum Command {
     /// Verify the trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Give out slips with stubs, as one HTML file to print
+    Slips(slips::SlipsArgs),
     /// Export tickets or events
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -250,6 +253,7 @@ fn run(line: &Line) -> Outcome {
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Audit(command) => audit::run(settings()?, command),
+        Command::Slips(args) => slips::run(&open(settings()?)?, args),
         Command::Export(command) => export::run(&open(settings()?)?, command),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;
