@@ -1,4 +1,4 @@
-//! Time passing: once a second, what is due is done, and replies that are due are sent.
+//! Time passing: once a second, what is due is done, figures follow, and replies that are due are sent.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::domain::ticket::Channel;
-use crate::service::{App, Error, delivery, timer};
+use crate::service::{App, Error, delivery, statistics, timer};
 
 /// Nothing the product promises is finer than a minute; a second keeps alarms prompt.
 const EVERY: Duration = Duration::from_secs(1);
@@ -20,9 +20,12 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
     let timers =
         repeat("run timers", stop.clone(), async || timer::tick(&app, app.clock.now()).await.map(|_done| ()));
+    let figures = repeat("follow figures", stop.clone(), async || {
+        statistics::follow(&app, app.clock.now()).await.map(|_done| ())
+    });
     let mails = deliver(&app, Channel::Email, "RED_MAILBOX_SMTP_URL", stop.clone());
     let texts = deliver(&app, Channel::Sms, "RED_MAILBOX_SMS_COMMAND", stop.clone());
-    tokio::join!(timers, mails, texts);
+    tokio::join!(timers, figures, mails, texts);
 }
 
 /// Sends the replies on `channel` until `stop` says so; without what `setting` names they wait.

@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod node;
 mod serve;
+mod stats;
 mod unit;
 mod user;
 
@@ -78,6 +79,9 @@ enum Command {
     /// Verify the trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Keep the figures' roll-ups
+    #[command(subcommand)]
+    Stats(stats::StatsCommand),
     /// Export tickets or events
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -245,6 +249,7 @@ fn run(line: &Line) -> Outcome {
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Audit(command) => audit::run(settings()?, command),
+        Command::Stats(command) => stats::run(&open(settings()?)?, command),
         Command::Export(command) => export::run(&open(settings()?)?, command),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;

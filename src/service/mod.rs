@@ -25,6 +25,7 @@ pub mod receipts;
 pub mod setup;
 mod standing;
 pub mod start;
+pub mod statistics;
 pub mod story;
 pub mod timer;
 pub mod tokens;
