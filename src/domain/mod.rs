@@ -20,5 +20,6 @@ pub mod refusal;
 pub mod search;
 pub mod setup;
 pub mod sla;
+pub mod statistics;
 pub mod ticket;
 pub mod value;

@@ -153,6 +153,9 @@ routes! {
     // Figures.
     GET "/api/v1/stats/summary" => api::statistics::summary;
     GET "/api/v1/stats/custody" => api::custody::custody;
+    GET "/api/v1/stats/series" => api::statistics::series;
+    GET "/api/v1/stats/breakdown" => api::statistics::breakdown;
+    GET "/api/v1/stats/backlog" => api::statistics::backlog;
 
     // Signing in.
     POST "/api/v1/auth/login" => api::auth::login;

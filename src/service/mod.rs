@@ -31,6 +31,7 @@ pub mod simulate;
 pub mod slips;
 mod standing;
 pub mod start;
+pub mod statistics;
 pub mod story;
 pub mod timer;
 pub mod tokens;

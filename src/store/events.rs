@@ -301,6 +301,30 @@ pub fn list(
     Ok(rows.into_iter().map(Recorded::from).collect())
 }
 
+/// Tickets whose events are read at once.
+const TICKETS_PER_QUERY: usize = 100;
+
+/// Gives every event of these tickets to `take`, ticket by ticket, each oldest first.
+///
+/// # Errors
+/// Only those of the database.
+pub fn each_of_tickets(
+    db: &mut Db,
+    tickets: &[i64],
+    mut take: impl FnMut(Recorded),
+) -> Result<(), StoreError> {
+    for some in tickets.chunks(TICKETS_PER_QUERY) {
+        let rows: Vec<EventRow> = on!(db, |c| event::table
+            .filter(event::stream.eq(Stream::Ticket.as_str()))
+            .filter(event::stream_id.eq_any(some))
+            .order((event::stream_id, event::seq))
+            .select(EventRow::as_select())
+            .load(c))?;
+        rows.into_iter().map(Recorded::from).for_each(&mut take);
+    }
+    Ok(())
+}
+
 /// The head of one chain, if it has begun.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ pub mod receipts;
 pub mod schema;
 pub mod search;
 pub mod setup;
+pub mod statistics;
 pub mod tickets;
 
 pub use db::{Db, Soundness, Store, StoreError, StoreFault, StoreGauges, StoreSettings};

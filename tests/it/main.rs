@@ -13,6 +13,7 @@ mod delivery;
 mod demo;
 mod desk;
 mod due_times;
+mod figures;
 mod harness;
 mod hostile;
 mod import;
