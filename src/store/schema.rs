@@ -341,6 +341,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     day_counter,
     ticket,
     ticket_supporting,
+    extension,
     reply,
     outbox,
     event,

@@ -5,8 +5,9 @@ mod nodes;
 mod tokens;
 
 pub use entries::{
-    EntryDraft, above, category_height, codes, entries_coded, find_by_code, find_by_code_around, find_entry,
-    find_own, has_installation_wide, in_use_at, insert_entry, list_entries, save_entry, with_descendants,
+    EntryDraft, above, called, category_height, codes, entries_coded, find_by_code, find_by_code_around,
+    find_entry, find_own, has_installation_wide, in_use_at, insert_entry, list_entries, save_entry,
+    with_descendants,
 };
 pub use nodes::{
     NodeDraft, find_node, find_node_by_code, hold_node, hold_subtree, insert_node, list_nodes, node_codes,
