@@ -10,13 +10,13 @@ use crate::domain::audit::{
     AuditKeys, Chain, Community, DayRow, EventRow, Finding, HeadRow, NumberRow, Numbers, Report, SetupAudit,
     Spot, TicketRows, verify_collections, verify_tickets,
 };
-use crate::domain::event::Stream;
+use crate::domain::event::{Recorded, Stream};
 use crate::domain::people::{Permission, Staff, may};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::value::NodeId;
 use crate::keys::Keys;
 use crate::store::audit::{self, ROWS_MAX, Which};
-use crate::store::{Db, Store, StoreError, setup};
+use crate::store::{Db, Store, StoreError, events, setup};
 
 /// Events and numbers read at once.
 const PAGE: i64 = 5_000;
@@ -229,6 +229,62 @@ pub struct Verified {
     pub report: Report,
     /// Where to go on; none when every ticket was looked at.
     pub next_cursor: Option<String>,
+}
+
+/// So many events of the set-up are looked through for one page.
+const SETUP_EVENTS_LOOKED_MAX: i64 = 50_000;
+const SETUP_EVENTS_AT_ONCE: i64 = 500;
+
+/// The trail of the set-up after event `after`, oldest first: what names a node where `caller` may verify; at a top
+/// node all of it.
+///
+/// # Errors
+/// `Forbidden` without the right anywhere.
+pub async fn list_setup_events(
+    app: &App,
+    caller: &Caller,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Recorded>, Error> {
+    let staff = caller.actor.staff().ok_or(Refusal::Unauthenticated)?.clone();
+    if !staff.may_somewhere(Permission::VerifyTrail) {
+        return Err(Refusal::Forbidden(Permission::VerifyTrail).into());
+    }
+    let limit_usize = usize::try_from(limit).unwrap_or(0);
+    app.store
+        .read(move |db: &mut Db| {
+            let mut nodes = Vec::new();
+            for grant in staff.grants.iter().filter(|it| may(it.role, Permission::VerifyTrail)) {
+                nodes.extend(setup::subtree_nodes(db, &grant.path)?);
+            }
+            let sees_all = staff.may_at_top(Permission::VerifyTrail);
+            let (mut found, mut cursor) = (Vec::new(), after);
+            while cursor < after + SETUP_EVENTS_LOOKED_MAX {
+                let part = events::list(db, Stream::Setup, 0, cursor, SETUP_EVENTS_AT_ONCE)?;
+                let Some(last) = part.last() else { break };
+                cursor = last.seq;
+                found.extend(part.into_iter().filter(|it| sees_all || names_one_of(&it.data, &nodes)));
+                if found.len() >= limit_usize {
+                    break;
+                }
+            }
+            found.truncate(limit_usize);
+            Ok(found)
+        })
+        .await
+}
+
+/// True when the fields of a set-up event name one of `nodes`: as the node itself, as the one an entry hangs at,
+/// or as the one a user has a role at.
+fn names_one_of(data: &str, nodes: &[crate::domain::setup::Node]) -> bool {
+    let Ok(fields) = serde_json::from_str::<serde_json::Value>(data) else { return false };
+    let is_code = |it: &serde_json::Value| nodes.iter().any(|node| it.as_str() == Some(node.code.as_str()));
+    let is_id = |it: &serde_json::Value| nodes.iter().any(|node| it.as_i64() == Some(node.id.0));
+    let is_path = |it: &serde_json::Value| nodes.iter().any(|node| it.as_str() == Some(node.path.as_str()));
+    let roles = fields["roles"].as_array();
+    is_path(&fields["path"])
+        || is_id(&fields["node"])
+        || roles.is_some_and(|it| it.iter().any(|role| is_code(&role["node"])))
 }
 
 /// Verifies the next tickets of the nodes where `caller` may verify; the last part also compares the numbers.

@@ -50,7 +50,7 @@ pub struct TicketFile {
     /// The letter it came in, if it came in one.
     pub letter: Option<LetterShown>,
     texts: Vec<TicketText>,
-    codes: HashMap<SetupId, String>,
+    called: HashMap<SetupId, (String, String)>,
     usernames: HashMap<AccountId, String>,
 }
 
@@ -67,7 +67,12 @@ impl TicketFile {
 
     /// The code of a unit, category or mailbox.
     pub fn code(&self, id: Option<SetupId>) -> Option<&str> {
-        id.and_then(|it| self.codes.get(&it)).map(String::as_str)
+        id.and_then(|it| self.called.get(&it)).map(|it| it.0.as_str())
+    }
+
+    /// The name of a unit, category or mailbox.
+    pub fn name(&self, id: Option<SetupId>) -> Option<&str> {
+        id.and_then(|it| self.called.get(&it)).map(|it| it.1.as_str())
     }
 
     /// The username of a staff member.
@@ -84,6 +89,11 @@ impl TicketFile {
     /// The contact as it was given, with the channel; only for who may see it.
     pub fn full_contact(&self) -> Contact {
         Contact { channel: Some(self.ticket.channel), ..self.json(text::CONTACT) }
+    }
+
+    /// True for readers who see nothing of who put it in.
+    pub fn full_contact_is_hidden(&self) -> bool {
+        self.contact_shown == ContactShown::Nothing
     }
 
     /// Whom it was put in for.
@@ -116,7 +126,7 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
         texts_of.entry(text.ticket).or_default().push(text);
     }
     let nodes = nodes_of(db, &tickets)?;
-    let codes = codes_of(db, &tickets)?;
+    let names = called_of(db, &tickets)?;
     let usernames = usernames_of(db, &tickets)?;
     let letters = letters_of(db, &tickets, caller)?;
 
@@ -133,8 +143,8 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
             handling_node: handling.code.clone(),
             answerable: ticket
                 .answerable_unit
-                .and_then(|it| codes.get(&it).cloned())
-                .unwrap_or_else(|| owner.code.clone()),
+                .and_then(|it| names.get(&it))
+                .map_or_else(|| owner.code.clone(), |it| it.0.clone()),
             merged_into,
             actions: ticket.actions(&caller.actor, &place),
             attachments: ticket.attachments_for(&caller.actor, &place).cloned().collect(),
@@ -142,7 +152,7 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
             letter: letters.get(&ticket.id).cloned(),
             is_residents: !matches!(caller.actor, Actor::Staff(_) | Actor::System),
             texts: texts_of.remove(&ticket.id).unwrap_or_default(),
-            codes: codes.clone(),
+            called: names.clone(),
             usernames: usernames.clone(),
             ticket,
         });
@@ -217,7 +227,7 @@ fn nodes_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<NodeId, Node>, Er
     Ok(nodes)
 }
 
-fn codes_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<SetupId, String>, Error> {
+fn called_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<SetupId, (String, String)>, Error> {
     let mut ids: Vec<SetupId> = tickets
         .iter()
         .flat_map(|it| {
@@ -229,7 +239,7 @@ fn codes_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<SetupId, String>,
         .collect();
     ids.sort_unstable();
     ids.dedup();
-    Ok(setup::codes(db, &ids)?)
+    Ok(setup::labels(db, &ids)?)
 }
 
 fn usernames_of(db: &mut Db, tickets: &[Ticket]) -> Result<HashMap<AccountId, String>, Error> {

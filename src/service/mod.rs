@@ -4,6 +4,7 @@
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
 pub mod accounts;
+pub mod agenda;
 pub mod attachments;
 pub mod audit;
 pub mod board;
@@ -13,8 +14,10 @@ pub mod clocks;
 pub mod collections;
 pub mod delivery;
 pub mod desk;
+pub mod dossier;
 pub mod export;
 pub mod files;
+pub mod first;
 pub mod guide;
 pub mod health;
 pub mod import;

@@ -4,6 +4,7 @@
 //! a query truly differs; nothing here knows of HTTP, people's rights or the time of day.
 #![warn(clippy::missing_errors_doc)]
 
+pub mod agenda;
 pub mod audit;
 pub mod board;
 pub mod collections;

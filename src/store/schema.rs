@@ -525,6 +525,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     slip_batch,
     ticket,
     ticket_supporting,
+    extension,
     reply,
     outbox,
     event,

@@ -201,33 +201,6 @@ impl ContactView {
             channel: contact.channel,
         }
     }
-
-    /// 138****1234: enough to tell two residents apart, too little to call one.
-    fn masked(contact: Contact) -> Self {
-        Self {
-            name: contact.name.map(|it| keep_ends(&it, 1, 0)),
-            phone: contact
-                .phone
-                .map(|it| if it.len() >= 11 { keep_ends(&it, 3, 4) } else { keep_ends(&it, 1, 2) }),
-            email: contact.email.map(|it| match it.split_once('@') {
-                Some((local, domain)) => format!("{}@{}", keep_ends(local, 1, 0), keep_ends(domain, 1, 0)),
-                None => "****".to_owned(),
-            }),
-            address: contact.address.map(|_| "****".to_owned()),
-            channel: contact.channel,
-        }
-    }
-}
-
-/// The first and last characters around four stars, whatever the length between.
-fn keep_ends(text: &str, n_first: usize, n_last: usize) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= n_first + n_last {
-        return "****".to_owned();
-    }
-    let first: String = chars[..n_first].iter().collect();
-    let last: String = chars[chars.len() - n_last..].iter().collect();
-    format!("{first}****{last}")
 }
 
 fn time(at: Option<At>) -> Option<String> {
@@ -265,7 +238,7 @@ impl TicketView {
             source: it.source,
             location: file.location(),
             contact: match file.contact_shown {
-                ContactShown::Masked => Some(ContactView::masked(file.full_contact())),
+                ContactShown::Masked => Some(ContactView::full(file.full_contact().masked())),
                 ContactShown::Nothing => None,
             },
             on_behalf_of: match file.contact_shown {

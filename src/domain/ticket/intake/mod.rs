@@ -1,5 +1,6 @@
 //! Intake: what people give is read once, completely, and becomes a ticket.
 
+mod masking;
 mod reading;
 
 use std::sync::Arc;
