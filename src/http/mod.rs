@@ -71,6 +71,7 @@ routes! {
     POST "/track/act" => web::track::act;
     GET "/r/{number}" => web::track::receipt;
     GET "/board" => web::board::board;
+    GET "/board/sheet" => web::board::sheet;
     POST "/look" => web::resident::look;
     GET "/assets/{file}" => web::asset;
 
@@ -84,6 +85,15 @@ routes! {
     POST "/desk/account/totp" => web::desk::account::change_totp;
     GET "/desk/notices" => web::desk::notices::page;
     POST "/desk/notices" => web::desk::notices::read;
+
+    // The kiosk's page.
+    GET "/kiosk" => web::kiosk::page;
+    GET "/kiosk/service" => web::kiosk::service;
+    POST "/kiosk/service" => web::kiosk::pair;
+    GET "/kiosk/worker.js" => web::kiosk::worker;
+    POST "/kiosk/tickets" => web::kiosk::submit;
+    POST "/kiosk/danger" => web::kiosk::danger;
+    POST "/kiosk/alive" => web::kiosk::alive;
 
     // Tickets.
     POST "/api/v1/tickets" => api::tickets::submit;
