@@ -139,6 +139,17 @@ routes! {
     POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
 
+    // Collections: from the box to the desk.
+    POST "/api/v1/collections" => api::collections::open;
+    GET "/api/v1/collections" => api::collections::list;
+    GET "/api/v1/collections/{id}" => api::collections::read;
+    POST "/api/v1/collections/{id}/letters" => api::collections::register;
+    POST "/api/v1/collections/{id}/confirm" => api::collections::confirm;
+    POST "/api/v1/collections/{id}/close" => api::collections::close;
+    POST "/api/v1/slips" => api::slips::print;
+    POST "/api/v1/kiosk/heartbeat" => api::kiosk::heartbeat;
+    POST "/api/v1/kiosk/slips" => api::kiosk::reserve;
+
     // The board.
     GET "/api/v1/board" => api::board::list;
 
@@ -151,6 +162,10 @@ routes! {
 
     // Figures.
     GET "/api/v1/stats/summary" => api::statistics::summary;
+    GET "/api/v1/stats/custody" => api::custody::custody;
+    GET "/api/v1/stats/series" => api::statistics::series;
+    GET "/api/v1/stats/breakdown" => api::statistics::breakdown;
+    GET "/api/v1/stats/backlog" => api::statistics::backlog;
 
     // Signing in.
     POST "/api/v1/auth/login" => api::auth::login;
@@ -203,6 +218,7 @@ routes! {
     DELETE "/api/v1/templates/{code}" => api::setup::templates::retire;
     GET "/api/v1/policies" => api::setup::policies::list;
     POST "/api/v1/policies" => api::setup::policies::add;
+    GET "/api/v1/policies/in-force" => api::setup::in_force::get;
     GET "/api/v1/policies/{code}" => api::setup::policies::get;
     PATCH "/api/v1/policies/{code}" => api::setup::policies::change;
     DELETE "/api/v1/policies/{code}" => api::setup::policies::retire;
