@@ -41,6 +41,8 @@ pub struct Sample {
     /// A receipt to try: number and code.
     pub receipt: (String, String),
     pub n_tickets: usize,
+    /// Pairs a browser with the sample's kiosk.
+    pub device_token: String,
 }
 
 /// One letter's ticket.
@@ -206,6 +208,7 @@ impl Story<'_> {
             logins: PEOPLE.iter().map(|it| (it.username, it.duty)).collect(),
             receipt: receipt.ok_or_else(|| Error::internal("the sample has no receipt to show"))?,
             n_tickets: self.told.len(),
+            device_token: self.cast.device_token.clone(),
         })
     }
 }

@@ -93,6 +93,7 @@ pub(super) const PEOPLE: &[Person] = &[
 pub(super) struct Cast {
     people: HashMap<&'static str, Actor>,
     pub(super) kiosk: Actor,
+    pub(super) device_token: String,
 }
 
 impl Cast {
@@ -115,7 +116,10 @@ pub(super) async fn settle(app: &App, password: &str) -> Result<Cast, Error> {
         setup::add_node(app, &caller, fields).await?;
     }
     for (code, name, kind, node) in UNITS {
-        let fields = object(json!({"code": code, "name": name, "kind": kind, "node": node}));
+        // No number of anybody's: 0590 is the prefix of no place.
+        let hotline = (*kind == "property").then_some("0590-555 0124");
+        let fields =
+            object(json!({"code": code, "name": name, "kind": kind, "node": node, "hotline": hotline}));
         setup::add_entry(app, &caller, SetupKind::Unit, fields).await?;
     }
     for (code, name, place, key_holder, weekdays) in MAILBOXES {
@@ -142,7 +146,7 @@ pub(super) async fn settle(app: &App, password: &str) -> Result<Cast, Error> {
         people.insert(it.username, Actor::Staff(account.staff()));
     }
     add_roster(app, &caller).await?;
-    Ok(Cast { people, kiosk })
+    Ok(Cast { people, kiosk, device_token: token })
 }
 
 /// Somebody answers at every hour: by day the triager, nights and weekends the property's man and the grid worker.

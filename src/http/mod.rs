@@ -71,6 +71,7 @@ routes! {
     POST "/track/act" => web::track::act;
     GET "/r/{number}" => web::track::receipt;
     GET "/board" => web::board::board;
+    GET "/board/sheet" => web::board::sheet;
     POST "/look" => web::resident::look;
     GET "/assets/{file}" => web::asset;
 
@@ -109,6 +110,14 @@ routes! {
     GET "/audit/tickets/{number}" => web::desk::audit::ticket;
     GET "/setup/{key}" => web::desk::admin::first::page;
     POST "/setup/{key}" => web::desk::admin::first::begin;
+    // The kiosk's page.
+    GET "/kiosk" => web::kiosk::page;
+    GET "/kiosk/service" => web::kiosk::service;
+    POST "/kiosk/service" => web::kiosk::pair;
+    GET "/kiosk/worker.js" => web::kiosk::worker;
+    POST "/kiosk/tickets" => web::kiosk::submit;
+    POST "/kiosk/danger" => web::kiosk::danger;
+    POST "/kiosk/alive" => web::kiosk::alive;
 
     // Tickets.
     POST "/api/v1/tickets" => api::tickets::submit;

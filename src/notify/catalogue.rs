@@ -18,6 +18,8 @@ static CHINESE: LazyLock<Texts> = LazyLock::new(|| {
         "\n",
         include_str!("../../locales/zh-CN/pages.toml"),
         "\n",
+        include_str!("../../locales/zh-CN/kiosk.toml"),
+        "\n",
         include_str!("../../locales/zh-CN/desk.toml"),
         "\n",
         include_str!("../../locales/zh-CN/slips.toml")
@@ -28,6 +30,8 @@ static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
         include_str!("../../locales/en/mail.toml"),
         "\n",
         include_str!("../../locales/en/pages.toml"),
+        "\n",
+        include_str!("../../locales/en/kiosk.toml"),
         "\n",
         include_str!("../../locales/en/desk.toml"),
         "\n",

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
+
 use super::{App, Error};
 use crate::domain::board::without_addresses;
 use crate::domain::refusal::{Faults, shown};
-use crate::domain::setup::SetupKind;
+use crate::domain::setup::{Node, SetupKind};
 use crate::domain::ticket::intake::clean_line;
 use crate::domain::ticket::{Channel, Outcome, Status, Ticket, text};
 use crate::domain::value::{SetupId, TicketId};
@@ -19,8 +21,6 @@ const LIMIT_MAX: i64 = 200;
 /// So many tickets are looked through for one page of a search; the cursor goes on from there.
 const LOOKED_MAX: i64 = 2000;
 const CHUNK: i64 = 200;
-/// A board has no more pages than somebody turns.
-const SKIP_MAX: i64 = 1_000_000;
 /// A category filter covers what is below it, so many at most.
 const CATEGORIES_MAX: usize = 500;
 /// Categories that the choice is made of; a starter tree has about a hundred.
@@ -33,6 +33,8 @@ const CATEGORIES_MAX_ROWS: i64 = 500;
 pub struct BoardAsked {
     /// Words that stand on the board.
     pub q: Option<String>,
+    /// Code of a community; left out, of all.
+    pub community: Option<String>,
     /// Code of a category; those below it are meant too.
     pub category: Option<String>,
     pub building: Option<String>,
@@ -64,6 +66,10 @@ pub struct Board {
     pub next_cursor: Option<String>,
     /// Code and name of the upper categories, to choose from.
     pub categories: Vec<(String, String)>,
+    /// Name of the community that was asked for.
+    pub community: Option<String>,
+    /// Today, there.
+    pub as_of: NaiveDate,
 }
 
 /// A page of what is published, newest first.
@@ -73,6 +79,7 @@ pub struct Board {
 /// # Errors
 /// `Invalid` with each wrong part.
 pub async fn list(app: &App, asked: BoardAsked) -> Result<Board, Error> {
+    let now = app.clock.now();
     app.store
         .read(move |db: &mut Db| {
             let place = read_asked(db, &asked)?;
@@ -80,7 +87,15 @@ pub async fn list(app: &App, asked: BoardAsked) -> Result<Board, Error> {
             let words: Vec<&str> = words.split_whitespace().collect();
             let (notices, next) = look(db, &place, &words)?;
             let next_cursor = next.map(|it| it.to_string());
-            Ok(Board { notices, next_cursor, categories: upper_categories(db)? })
+            let community = place.community;
+            let zone = community.as_ref().map_or(chrono_tz::Asia::Shanghai, |it| it.time_zone);
+            Ok(Board {
+                notices,
+                next_cursor,
+                categories: upper_categories(db)?,
+                community: community.map(|it| it.name),
+                as_of: now.local_date(zone),
+            })
         })
         .await
 }
@@ -88,7 +103,8 @@ pub async fn list(app: &App, asked: BoardAsked) -> Result<Board, Error> {
 /// Where to look, from which on, and for how many.
 struct Place {
     filter: Filter,
-    skip: i64,
+    community: Option<Node>,
+    before: Option<i64>,
     limit: usize,
 }
 
@@ -109,46 +125,63 @@ fn read_asked(db: &mut Db, asked: &BoardAsked) -> Result<Place, Error> {
             faults.add("category", format!("没有这个类别：{code}。 There is no category {code}."));
         }
     }
+    let community = match given(asked.community.as_ref()) {
+        Some(code) => {
+            let found = setup::find_node_by_code(db, &code.to_uppercase())?;
+            if found.is_none() {
+                let code = shown(&code);
+                faults.add(
+                    "community",
+                    format!("没有编号为 {code} 的社区。 There is no community with the code {code}."),
+                );
+            }
+            found
+        }
+        None => None,
+    };
+    filter.node = community.as_ref().map(|it| it.id);
     let limit = asked.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         faults.add("limit", format!("1 到 {LIMIT_MAX}。 1 to {LIMIT_MAX}."));
     }
-    let skip = match given(asked.cursor.as_ref()) {
-        None => 0,
-        Some(text) => text.parse().ok().filter(|it| (0..=SKIP_MAX).contains(it)).unwrap_or_else(|| {
+    let before = given(asked.cursor.as_ref()).map(|text| {
+        text.parse().ok().filter(|it| *it > 0).unwrap_or_else(|| {
             faults
                 .add("cursor", "请原样使用上一页的 next_cursor。 Use next_cursor of the last page as it is.");
             0
-        }),
-    };
-    Ok(faults.check(Place { filter, skip, limit: usize::try_from(limit).unwrap_or(0) })?)
+        })
+    });
+    let limit = usize::try_from(limit).unwrap_or(0);
+    Ok(faults.check(Place { filter, community, before, limit })?)
 }
 
-/// The notices of one page, and how many to skip for the next one.
+/// The notices of one page, and the position before which the next one begins.
 fn look(db: &mut Db, place: &Place, words: &[&str]) -> Result<(Vec<Notice>, Option<i64>), Error> {
     let mut names = HashMap::new();
     let mut notices = Vec::new();
-    let mut skip = place.skip;
+    let (mut before, mut n_looked) = (place.before, 0);
     // One more than asked for tells whether there is a next page.
     let one_more = i64::try_from(place.limit).unwrap_or(LIMIT_MAX) + 1;
     let chunk = if words.is_empty() { one_more } else { CHUNK };
-    while skip < place.skip + LOOKED_MAX {
-        let found = list_published(db, &place.filter, skip, chunk)?;
-        let is_last = i64::try_from(found.len()).unwrap_or(chunk) < chunk;
-        for notice in notices_of(db, found, &mut names)? {
+    while n_looked < LOOKED_MAX {
+        let found = list_published(db, &place.filter, before, chunk)?;
+        let n_found = i64::try_from(found.len()).unwrap_or(chunk);
+        let positions: Vec<i64> = found.iter().map(|it| it.position).collect();
+        for (position, notice) in positions.into_iter().zip(notices_of(db, found, &mut names)?) {
             if notices.len() == place.limit {
-                return Ok((notices, Some(skip)));
+                return Ok((notices, before));
             }
-            skip += 1;
+            before = Some(position);
             if is_found(&notice, words) {
                 notices.push(notice);
             }
         }
-        if is_last {
+        if n_found < chunk {
             return Ok((notices, None));
         }
+        n_looked += n_found;
     }
-    Ok((notices, Some(skip)))
+    Ok((notices, before))
 }
 
 fn is_found(notice: &Notice, words: &[&str]) -> bool {

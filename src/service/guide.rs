@@ -153,7 +153,7 @@ pub async fn neighbours(
             let n_alike = count_alike(db, node.id, entry.id, building.as_deref(), since_position, ALIKE_MAX)?;
             let filter =
                 Filter { categories: vec![entry.id], building: building.clone(), node: Some(node.id) };
-            let mut found = list_published(db, &filter, 0, PUBLISHED_MAX)?;
+            let mut found = list_published(db, &filter, None, PUBLISHED_MAX)?;
             found.retain(|it| it.received_at >= since);
             let published = notices_of(db, found, &mut HashMap::new())?;
             Ok(Neighbours { n_alike: if n_alike >= ALIKE_MIN { n_alike } else { 0 }, published })

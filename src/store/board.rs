@@ -16,14 +16,14 @@ pub struct Filter {
     pub node: Option<NodeId>,
 }
 
-/// Published, unsealed tickets, newest first: `limit` of them after `skip`.
+/// Published, unsealed tickets, newest first: `limit` of them from before the position `before`.
 ///
 /// # Errors
 /// Only those of the database.
 pub fn list_published(
     db: &mut Db,
     filter: &Filter,
-    skip: i64,
+    before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Ticket>, StoreError> {
     let categories: Vec<i64> = filter.categories.iter().map(|it| it.0).collect();
@@ -39,7 +39,10 @@ pub fn list_published(
         if let Some(node) = filter.node {
             query = query.filter(ticket::node_id.eq(node.0));
         }
-        query.order(ticket::position.desc()).offset(skip).limit(limit).load(c)
+        if let Some(before) = before {
+            query = query.filter(ticket::position.lt(before));
+        }
+        query.order(ticket::position.desc()).limit(limit).load(c)
     })?;
     complete(db, &rows)
 }

@@ -6,6 +6,7 @@ mod accounts;
 mod app;
 mod architecture;
 mod attachments;
+mod browser;
 mod builders;
 mod clocks;
 mod collections;

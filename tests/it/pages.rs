@@ -208,10 +208,30 @@ both_worlds! {
         }
 
         let page = |query: &str| world.app.get(&format!("/api/v1/board?limit=2{query}")).send().expect(200).json();
-        let (one, two) = (page(""), page("&cursor=2"));
+        let one = page("");
+        let cursor = one["next_cursor"].as_str().unwrap();
+        let late = world.submit(json!({"subject": "后来的", "may_publish": true}));
+        world.resolve(&late.number);
+        world.steps(&late.number, &[("triager", "publish", json!({}))]);
+        let two = page(&format!("&cursor={cursor}"));
 
-        assert_eq!((one["items"][0]["subject"].as_str(), one["next_cursor"].as_str()), (Some("第3件"), Some("2")));
+        // What is published meanwhile shifts nothing.
+        assert_eq!(one["items"][0]["subject"], "第3件");
         assert_eq!((two["items"][0]["subject"].as_str(), two["next_cursor"].as_str()), (Some("第1件"), None));
+        world.app.get("/api/v1/board?cursor=x").send().expect(422);
+        assert_eq!(page("&community=HX")["items"], json!([]));
+        world.app.get("/api/v1/board?community=nowhere").send().expect(422);
+    }
+
+    fn a_sheet_for_the_pavilion_is_printed_on_a4_or_a3(world) {
+        let shown = world.submit(json!({"subject": "凉亭漏雨", "may_publish": true, "location": {"building": "3"}}));
+        world.resolve(&shown.number);
+        world.steps(&shown.number, &[("triager", "publish", json!({}))]);
+        let sheet = |query: &str| world.app.get(&format!("/board/sheet?{query}")).send().expect(200).text;
+
+        assert!(sheet("community=YD&building=3").contains("凉亭漏雨") && sheet("").contains("poster a4"));
+        assert!(sheet("community=YD&paper=a3").contains("poster a3") && sheet("").contains("2026-11-23"));
+        assert!(!sheet("building=4").contains("凉亭漏雨"));
     }
 
     fn nobody_acts_with_a_wrong_code(world) {

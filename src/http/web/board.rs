@@ -3,11 +3,18 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use serde::Deserialize;
+
 use super::answered;
 use super::screen::Screen;
+use crate::http::reply::segment;
 use crate::http::{Problem, Query};
 use crate::service::App;
 use crate::service::board::{self, Board, BoardAsked, Notice};
+
+/// So many fit a page in letters that are read from an arm's length.
+const A4_NOTICES: i64 = 8;
+const A3_NOTICES: i64 = 14;
 
 #[derive(Template)]
 #[template(path = "board.html")]
@@ -17,15 +24,29 @@ struct BoardPage {
     q: String,
     category: String,
     building: String,
+    community: String,
+}
+
+/// What came of a notice, in a resident's word.
+fn word(screen: &Screen, notice: &Notice) -> String {
+    match notice.outcome {
+        Some(outcome) if notice.reply.is_some() => screen.say(&format!("outcome.{outcome}")),
+        _ => screen.say(&format!("status.{}", notice.status)),
+    }
 }
 
 impl BoardPage {
-    /// What came of a notice, in a resident's word.
     fn word(&self, notice: &Notice) -> String {
-        match notice.outcome {
-            Some(outcome) if notice.reply.is_some() => self.screen.say(&format!("outcome.{outcome}")),
-            _ => self.screen.say(&format!("status.{}", notice.status)),
-        }
+        word(&self.screen, notice)
+    }
+
+    /// The query of the sheet with what this page shows.
+    fn sheet(&self) -> String {
+        let parts =
+            [("community", &self.community), ("category", &self.category), ("building", &self.building)];
+        let parts = parts.into_iter().filter(|it| !it.1.is_empty());
+        let parts: Vec<String> = parts.map(|(name, text)| format!("{name}={}", segment(text))).collect();
+        parts.join("&")
     }
 }
 
@@ -40,7 +61,63 @@ pub async fn board(
     let asked = asked.read()?;
     let part = |it: &Option<String>| it.clone().unwrap_or_default();
     let (q, category, building) = (part(&asked.q), part(&asked.category), part(&asked.building));
+    let community = part(&asked.community);
     let board = board::list(&app, asked).await?;
-    let page = BoardPage { screen: Screen::of(&request), board, q, category, building };
+    let page = BoardPage { screen: Screen::of(&request), board, q, category, building, community };
+    answered(HttpResponse::Ok(), &page)
+}
+
+/// What a sheet shows, and the paper it is for.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct SheetAsked {
+    /// Code of a community; left out, of all.
+    community: Option<String>,
+    /// Code of a category; those below it are meant too.
+    category: Option<String>,
+    building: Option<String>,
+    /// `a4`, which is the default, or `a3`.
+    paper: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "sheet.html")]
+struct SheetPage {
+    screen: Screen,
+    board: Board,
+    paper: &'static str,
+    /// The same sheet on the other paper.
+    other: (&'static str, String),
+}
+
+impl SheetPage {
+    fn other_paper(&self) -> String {
+        self.screen.say(&format!("board.{}", self.other.0))
+    }
+
+    fn word(&self, notice: &Notice) -> String {
+        word(&self.screen, notice)
+    }
+}
+
+/// The newest of the board in large print, for a pavilion.
+#[utoipa::path(get, path = "/board/sheet", tag = "pages", params(SheetAsked), security(()),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub async fn sheet(
+    app: web::Data<App>,
+    request: HttpRequest,
+    asked: Query<SheetAsked>,
+) -> Result<HttpResponse, Problem> {
+    let SheetAsked { community, category, building, paper } = asked.read()?;
+    let is_a3 = paper.as_deref() == Some("a3");
+    let (paper, other, limit) = if is_a3 { ("a3", "a4", A3_NOTICES) } else { ("a4", "a3", A4_NOTICES) };
+    let parts = [("community", &community), ("category", &category), ("building", &building)];
+    let shown = parts.into_iter().filter_map(|it| Some((it.0, it.1.as_deref()?)));
+    let shown: Vec<String> = shown.map(|(name, text)| format!("&{name}={}", segment(text))).collect();
+    let address = format!("/board/sheet?paper={other}{}", shown.concat());
+    let asked = BoardAsked { community, category, building, limit: Some(limit), ..BoardAsked::default() };
+    let board = board::list(&app, asked).await?;
+    let page = SheetPage { screen: Screen::of(&request), board, paper, other: (other, address) };
     answered(HttpResponse::Ok(), &page)
 }

@@ -6,6 +6,7 @@
 pub mod board;
 pub mod desk;
 pub mod form;
+pub mod kiosk;
 mod promise;
 mod qr;
 pub mod report;
@@ -42,6 +43,17 @@ struct Asset {
 static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
     let files = [
         ("icon.svg", "image/svg+xml", include_str!("../../../assets/icon.svg")),
+        ("kiosk.css", "text/css; charset=utf-8", include_str!("../../../assets/kiosk.css")),
+        (
+            "kiosk.js",
+            "text/javascript; charset=utf-8",
+            concat!(include_str!("../../../assets/kiosk-queue.js"), include_str!("../../../assets/kiosk.js")),
+        ),
+        (
+            "kiosk-worker.js",
+            "text/javascript; charset=utf-8",
+            include_str!("../../../assets/kiosk-worker.js"),
+        ),
         ("page.css", "text/css; charset=utf-8", include_str!("../../../assets/page.css")),
         ("slips.css", "text/css; charset=utf-8", include_str!("../../../assets/slips.css")),
         ("desk.css", "text/css; charset=utf-8", include_str!("../../../assets/desk.css")),

@@ -17,7 +17,8 @@ pub use kiosks::{
     DEVICE_TOKEN_PREFIX, Heard, add_kiosk, authenticate_device, hear, issue_device_token, revoke_device_token,
 };
 pub use nodes::{
-    NodeCard, add_node, change_node, check_may_change_node, get_node, list_nodes, retire_node, zone_of,
+    NodeCard, add_node, change_node, check_may_change_node, community_of, get_node, list_nodes, retire_node,
+    zone_of,
 };
 pub use seed::ensure_seeded;
 pub use years::{YearCard, YearFate, YearLoaded, YearOrigin, check_may_load, list_years, load_years};

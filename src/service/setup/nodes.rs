@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{App, Caller, Doing, Error, Page, PageOf, check_version, taken};
 use crate::domain::people::Actor;
 use crate::domain::refusal::{Refusal, shown};
-use crate::domain::setup::{DEFAULT_ZONE, NewNode, Node, NodeChange};
+use crate::domain::setup::{DEFAULT_ZONE, NewNode, Node, NodeChange, NodeKind};
 use crate::domain::value::NodeId;
 use crate::store::setup::{self as rows, NodeDraft};
 use crate::store::{Db, StoreError};
@@ -63,6 +63,23 @@ pub async fn get_node(app: &App, caller: &Caller, code: &str) -> Result<NodeCard
 /// Only those of the database.
 pub async fn zone_of(app: &App, id: NodeId) -> Result<Tz, Error> {
     app.store.read(move |db| Ok(rows::find_node(db, id)?.time_zone)).await
+}
+
+/// The community that `id` is, or lies in.
+///
+/// # Errors
+/// `NotFound` for a node above the communities.
+pub async fn community_of(app: &App, id: NodeId) -> Result<Node, Error> {
+    app.store
+        .read(move |db| {
+            let mut node = rows::find_node(db, id)?;
+            while node.kind != NodeKind::Community {
+                let parent = node.parent.ok_or_else(|| Refusal::NotFound(node.code.clone()))?;
+                node = rows::find_node(db, parent)?;
+            }
+            Ok(node)
+        })
+        .await
 }
 
 /// Adds a node of the JSON object `fields`.

@@ -135,14 +135,17 @@ impl ReportForm {
         if self.go == SEND {
             return None;
         }
-        Step::parse(&self.go).or(match here? {
+        if let Some(asked) = Step::parse(&self.go) {
+            return Some(asked);
+        }
+        match here? {
             Step::Community => Some(Step::What),
             Step::What | Step::Danger => Some(self.after_danger()),
             Step::Where => Some(Step::Words),
             Step::Words => Some(Step::Hear),
             Step::Hear => Some(Step::Check),
             Step::Check => None,
-        })
+        }
     }
 
     /// Where to go on after the emergency numbers were shown.

@@ -14,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as
 use self::answers::{ReportForm, Step, Turn};
 use self::page::ReportPage;
 pub(super) use self::receipt::ReceiptPage;
+pub(super) use self::tiles::Tiles;
 use super::answered;
 use super::form::Form;
 use super::screen::{Again, Screen, in_language};
