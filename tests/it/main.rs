@@ -12,6 +12,7 @@ mod delivery;
 mod demo;
 mod desk;
 mod due_times;
+mod full_disk;
 mod harness;
 mod hostile;
 mod import;
