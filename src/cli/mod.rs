@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod import;
 mod node;
+mod policy;
 mod serve;
 mod unit;
 mod user;
@@ -70,6 +71,9 @@ enum Command {
     /// Load and list official days off and swapped working days
     #[command(subcommand)]
     Calendar(calendar::CalendarCommand),
+    /// Try policies out on a past period
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Take in the rows of a CSV or XLSX file, each once
     Import(import::ImportArgs),
     /// Keep the staff's accounts
@@ -241,6 +245,7 @@ fn run(line: &Line) -> Outcome {
         Command::Node(command) => node::run(&open(settings()?)?, command.clone()),
         Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
         Command::Calendar(command) => calendar::run(&open(settings()?)?, command.clone()),
+        Command::Policy(command) => policy::run(&open(settings()?)?, command),
         Command::Demo(args) => demo::run(&settings()?, args),
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),

@@ -193,6 +193,7 @@ routes! {
     DELETE "/api/v1/templates/{code}" => api::setup::templates::retire;
     GET "/api/v1/policies" => api::setup::policies::list;
     POST "/api/v1/policies" => api::setup::policies::add;
+    GET "/api/v1/policies/in-force" => api::setup::in_force::get;
     GET "/api/v1/policies/{code}" => api::setup::policies::get;
     PATCH "/api/v1/policies/{code}" => api::setup::policies::change;
     DELETE "/api/v1/policies/{code}" => api::setup::policies::retire;

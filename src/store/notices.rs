@@ -85,7 +85,7 @@ pub fn handlers(db: &mut Db, unit: SetupId) -> Result<Vec<AccountId>, StoreError
     Ok(people)
 }
 
-/// Puts a notice into an inbox.
+/// Puts a notice into an inbox and gives its id.
 ///
 /// # Errors
 /// Only those of the database.
@@ -96,8 +96,8 @@ pub fn add(
     told: &Telling,
     alerted: Option<&str>,
     now: At,
-) -> Result<(), StoreError> {
-    on!(db, |c| diesel::insert_into(notice::table)
+) -> Result<i64, StoreError> {
+    Ok(on!(db, |c| diesel::insert_into(notice::table)
         .values((
             notice::account_id.eq(to.0),
             notice::ticket_id.eq(Some(about.0)),
@@ -109,8 +109,8 @@ pub fn add(
             notice::alerted.eq(alerted),
             notice::created_at.eq(now.micros()),
         ))
-        .execute(c))?;
-    Ok(())
+        .returning(notice::id)
+        .get_result(c))?)
 }
 
 /// The enabled ones among these accounts, with the names people know them by, in the order of ids.

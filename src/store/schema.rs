@@ -33,6 +33,26 @@ diesel::table! {
         node_id -> Nullable<BigInt>,
         subject -> Nullable<Text>,
         alerted -> Nullable<Text>,
+        message_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    message (id) {
+        id -> BigInt,
+        kind -> Text,
+        account_id -> Nullable<BigInt>,
+        ticket_id -> Nullable<BigInt>,
+        extension_id -> Nullable<BigInt>,
+        channel -> Text,
+        message_id -> Text,
+        state -> Text,
+        n_attempts -> BigInt,
+        next_attempt_at -> BigInt,
+        leased_until -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        created_at -> BigInt,
+        settled_at -> Nullable<BigInt>,
     }
 }
 
@@ -334,6 +354,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     device_token,
     attachment,
     notice,
+    message,
     account,
     role_grant,
     session,

@@ -87,7 +87,7 @@ impl Wanted {
     }
 
     /// The next ids after `after`.
-    fn ids(&self, db: &mut Db, after: i64) -> Result<Vec<i64>, Error> {
+    pub(super) fn ids(&self, db: &mut Db, after: i64) -> Result<Vec<i64>, Error> {
         let period = (self.from.micros(), self.to.micros());
         Ok(audit::ticket_ids(db, self.nodes.as_deref(), Some(period), after, PAGE)?)
     }

@@ -159,6 +159,14 @@ fn sight(actor: &Actor) -> Result<Sight, Refusal> {
     }
 }
 
+/// Whether `caller` sees the node with `path`.
+///
+/// # Errors
+/// `Unauthenticated` for the public.
+pub(super) fn sees(caller: &Caller, path: &str) -> Result<bool, Refusal> {
+    Ok(sight(&caller.actor)?.sees(path))
+}
+
 /// Refuses whoever may write the set-up nowhere, before anything is read.
 ///
 /// # Errors
