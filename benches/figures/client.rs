@@ -20,6 +20,15 @@ impl Client {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{token}\r\n"))
     }
 
+    /// Status and body of a POST of JSON under an idempotency key.
+    pub(crate) fn post_once(&mut self, path: &str, key: &str, body: &str) -> (u16, String) {
+        self.ask(&format!(
+            "POST {path} HTTP/1.1\r\nHost: bench\r\nIdempotency-Key: {key}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
     /// Status and body of a POST of JSON.
     pub(crate) fn post(&mut self, path: &str, body: &str) -> (u16, String) {
         self.ask(&format!(

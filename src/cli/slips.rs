@@ -18,7 +18,7 @@ pub(super) struct SlipsArgs {
     #[arg(long, value_name = "CODE")]
     community: String,
     /// How many sheets, at most 1000
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(slips::COUNT_MAX)))]
     count: u32,
     /// The HTML file, which must not be there yet [default: standard output]
     #[arg(long, value_name = "FILE")]
@@ -31,8 +31,12 @@ pub(super) fn run(app: &App, args: &SlipsArgs) -> Outcome {
     let mut out = output(args.output.as_ref())?;
     block_on(async {
         let body = SlipsBody { community: args.community.clone(), count: args.count };
-        let printed =
-            slips::print(app, &on_the_server(), body).await.map_err(|error| failed("print slips", error))?;
+        let printed = slips::print(app, &on_the_server(), body).await.map_err(|error| {
+            if let Some(Err(cause)) = args.output.as_ref().map(std::fs::remove_file) {
+                tracing::warn!("could not take away the empty output file: {cause}");
+            }
+            failed("print slips", error)
+        })?;
         let html = sheets(app, &printed, true).map_err(|it| Failure::Failed(it.detail().to_owned()))?;
         out.write_all(html.as_bytes())
             .and_then(|()| out.flush())

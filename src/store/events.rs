@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::db::{Db, StoreError, held, on};
+use super::db::{Db, Draw, Inserts, StoreError, held, insert, on};
 use super::schema::{collection_text, event, event_head, event_text};
 use crate::domain::chain::{GENESIS, Hash, Salt, SealKey, commitment, event_hash};
 use crate::domain::event::{Draft, Recorded, Stream};
@@ -12,7 +12,7 @@ use crate::domain::value::At;
 const TEXTS_PER_EVENT_MAX: usize = 16;
 
 #[derive(Queryable, Selectable, Insertable, Clone)]
-#[diesel(table_name = event)]
+#[diesel(table_name = event, treat_none_as_default_value = false)]
 struct EventRow {
     id: i64,
     stream: String,
@@ -96,25 +96,30 @@ pub fn append(
     drafts: Vec<Draft>,
 ) -> Result<(), StoreError> {
     let head = if drafts.is_empty() { None } else { lock_head(db, stream, stream_id)? };
-    link(db, key, (stream, stream_id), head, drafts)
+    let mut inserts = Inserts::default();
+    link(db, &mut inserts, key, (stream, stream_id), head, drafts)?;
+    inserts.run(db)
 }
 
-/// As [`append`], for a chain that is only begun now: nobody else can have appended to it.
+/// As [`append`], for a chain that is only begun now: nobody else can have appended to it. What PostgreSQL gets is
+/// added to `inserts`.
 ///
 /// # Errors
 /// `Bug` when the chain is there already.
-pub fn begin(
+pub(super) fn begin(
     db: &mut Db,
+    inserts: &mut Inserts,
     key: &SealKey,
     stream: Stream,
     stream_id: i64,
     drafts: Vec<Draft>,
 ) -> Result<(), StoreError> {
-    link(db, key, (stream, stream_id), None, drafts)
+    link(db, inserts, key, (stream, stream_id), None, drafts)
 }
 
 fn link(
     db: &mut Db,
+    inserts: &mut Inserts,
     key: &SealKey,
     (stream, stream_id): (Stream, i64),
     head: Option<Head>,
@@ -170,10 +175,10 @@ fn link(
     }
 
     for row in rows {
-        on!(db, |c| diesel::insert_into(event::table).values(&row).execute(c))?;
+        insert!(db, inserts, diesel::insert_into(event::table).values(row))?;
     }
     for text in texts {
-        keep_text(db, stream, &text)?;
+        keep_text(db, inserts, stream, text)?;
     }
     let head = Head {
         stream: stream.as_str().to_owned(),
@@ -184,7 +189,7 @@ fn link(
         key_id: key.id.clone(),
     };
     if is_first {
-        on!(db, |c| diesel::insert_into(event_head::table).values(&head).execute(c))?;
+        insert!(db, inserts, diesel::insert_into(event_head::table).values(head))?;
     } else {
         on!(db, |c| diesel::update(event_head::table.find((stream.as_str(), stream_id)))
             .set((
@@ -199,25 +204,21 @@ fn link(
 }
 
 /// Keeps a text beside the log: a ticket's or a collection's; the set-up has none.
-fn keep_text(db: &mut Db, stream: Stream, text: &TextRow) -> Result<(), StoreError> {
+fn keep_text(db: &mut Db, inserts: &mut Inserts, stream: Stream, text: TextRow) -> Result<(), StoreError> {
     match stream {
-        Stream::Ticket => {
-            on!(db, |c| diesel::insert_into(event_text::table).values(text).execute(c))?;
-        }
+        Stream::Ticket => insert!(db, inserts, diesel::insert_into(event_text::table).values(text)),
         Stream::Collection => {
-            on!(db, |c| diesel::insert_into(collection_text::table)
-                .values((
-                    collection_text::collection_id.eq(text.ticket_id),
-                    collection_text::seq.eq(text.seq),
-                    collection_text::name.eq(&text.name),
-                    collection_text::salt.eq(&text.salt),
-                    collection_text::body.eq(&text.body),
-                ))
-                .execute(c))?;
+            let values = (
+                collection_text::collection_id.eq(text.ticket_id),
+                collection_text::seq.eq(text.seq),
+                collection_text::name.eq(text.name),
+                collection_text::salt.eq(text.salt),
+                collection_text::body.eq(text.body),
+            );
+            insert!(db, inserts, diesel::insert_into(collection_text::table).values(values))
         }
-        Stream::Setup => return Err(StoreError::Bug("the set-up's events have no texts".to_owned())),
+        Stream::Setup => Err(StoreError::Bug("the set-up's events have no texts".to_owned())),
     }
-    Ok(())
 }
 
 /// The event's JSON text: its fields, and a commitment in place of each text.
@@ -252,30 +253,17 @@ fn lock_head(db: &mut Db, stream: Stream, stream_id: i64) -> Result<Option<Head>
     Ok(held!(db, head.select(Head::as_select()), |c, it| it.first(c).optional())?)
 }
 
-#[derive(QueryableByName)]
-struct ReservedId {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    id: i64,
-}
-
 /// `n` ids in rising order, which nobody else gets.
 ///
 /// An event's hash covers its id, so the id must be known before the row is written.
 fn reserve_ids(db: &mut Db, n: i64) -> Result<Vec<i64>, StoreError> {
-    use diesel::sql_types::BigInt;
     Ok(match db {
         Db::Lite(c) => {
             let last: Option<i64> = event::table.select(diesel::dsl::max(event::id)).first(c)?;
             let next = last.unwrap_or(0) + 1;
             (next..next + n).collect()
         }
-        Db::Pg(c) => {
-            let reserved: Vec<ReservedId> =
-                diesel::sql_query("SELECT nextval('event_id_seq') AS id FROM generate_series(1, $1)")
-                    .bind::<BigInt, _>(n)
-                    .load(c)?;
-            reserved.into_iter().map(|it| it.id).collect()
-        }
+        Db::Pg(c) => Draw { sequence: "event_id_seq", n }.load(c)?,
     })
 }
 

@@ -1,6 +1,8 @@
 //! The index of words: writing a ticket's words, and finding the tickets that hold some, in order.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 
 use super::db::{Db, Fixed, PgConn, StoreError};
@@ -182,6 +184,33 @@ fn by_block(
     .load(c)?)
 }
 
+/// Puts the words of a ticket in place of those before, on PostgreSQL, which compiles it once.
+struct KeepWords {
+    rowid: i64,
+    node: i64,
+    words: String,
+}
+
+impl QueryId for KeepWords {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Pg> for KeepWords {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO ticket_search (rowid, node_id, words) VALUES (");
+        out.push_bind_param::<BigInt, _>(&self.rowid)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.node)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(&self.words)?;
+        out.push_sql("::tsvector) ON CONFLICT (rowid) DO UPDATE SET words = excluded.words");
+        Ok(())
+    }
+}
+
+impl<C> RunQueryDsl<C> for KeepWords {}
+
 /// Indexes the words that wait, before the transaction ends. PostgreSQL has none.
 ///
 /// # Errors
@@ -206,26 +235,17 @@ pub fn index_words(db: &mut Db, ticket: &Ticket, texts: &[&str], is_new: bool) -
     match db {
         Db::Lite(c) => {
             let words = document_words(node, texts);
-            diesel::insert_into(words_later::table)
+            // Words that wait already give way; a row that is not there is deleted for nothing.
+            diesel::replace_into(words_later::table)
                 .values((
                     words_later::position.eq(rowid),
-                    words_later::words.eq(&words),
+                    words_later::words.eq(words),
                     words_later::is_new.eq(is_new),
                 ))
-                .on_conflict(words_later::position)
-                .do_update()
-                .set(words_later::words.eq(&words))
                 .execute(c)?;
         }
         Db::Pg(c) => {
-            diesel::sql_query(
-                "INSERT INTO ticket_search (rowid, node_id, words) VALUES ($1, $2, $3::tsvector)
-                 ON CONFLICT (rowid) DO UPDATE SET words = excluded.words",
-            )
-            .bind::<BigInt, _>(rowid)
-            .bind::<BigInt, _>(node)
-            .bind::<Text, _>(document_tsvector(node, rowid, texts))
-            .execute(c)?;
+            KeepWords { rowid, node, words: document_tsvector(node, rowid, texts) }.execute(c)?;
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ mod demo;
 mod desk;
 mod due_times;
 mod figures;
+mod full_disk;
 mod harness;
 mod hostile;
 mod import;

@@ -205,7 +205,11 @@ fn the_command_writes_sheets_that_stand_alone() {
         run_it(&["slips", "--community", "YD", "--count", "3", "--output", file]).status.code(),
         Some(1)
     );
-    assert_eq!(run_it(&["slips", "--community", "XX", "--count", "3"]).status.code(), Some(1));
+    let other = folder.path().join("other.html");
+    let unknown = ["slips", "--community", "XX", "--count", "3", "--output", other.to_str().unwrap()];
+    assert_eq!(run_it(&unknown).status.code(), Some(1));
+    assert!(!other.exists());
+    assert_eq!(run_it(&["slips", "--community", "YD", "--count", "0"]).status.code(), Some(2));
     let next = run_it(&["slips", "--community", "YD", "--count", "1"]);
     let expected = Serial::new("YD", 4).to_string();
     assert!(String::from_utf8_lossy(&next.stdout).contains(&expected));

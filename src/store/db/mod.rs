@@ -6,6 +6,7 @@
 
 mod error;
 mod fixed;
+mod inserts;
 mod lanes;
 mod link;
 mod lite;
@@ -21,7 +22,8 @@ use diesel::query_dsl::RunQueryDsl as _;
 use diesel::sqlite::SqliteConnection;
 
 pub use error::{StoreError, StoreFault};
-pub(in crate::store) use fixed::Fixed;
+pub(in crate::store) use fixed::{Draw, Fixed};
+pub(in crate::store) use inserts::{Inserts, insert};
 pub use pg::{PgConn, ThreadRuntime};
 pub use soundness::Soundness;
 

@@ -13,11 +13,11 @@ use crate::domain::sla::{
 };
 use crate::domain::ticket::Change;
 use crate::domain::value::{At, TicketId};
-use crate::store::db::{Db, StoreError, on};
+use crate::store::db::{Db, Inserts, StoreError, insert, on};
 use crate::store::schema::{clock, extension, sla_rules};
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = clock, treat_none_as_null = true)]
+#[diesel(table_name = clock, treat_none_as_null = true, treat_none_as_default_value = false)]
 struct ClockRow {
     ticket_id: i64,
     place: i64,
@@ -127,16 +127,16 @@ impl ExtensionRow {
 }
 
 /// Keeps the rules that a change picked; those that are there already stay as they are.
-pub(super) fn keep_rules(db: &mut Db, change: &Change) -> Result<(), StoreError> {
+pub(super) fn keep_rules(db: &mut Db, inserts: &mut Inserts, change: &Change) -> Result<(), StoreError> {
     for rules in change.rules_picked() {
-        let row = (sla_rules::digest.eq(rules.digest.as_hex()), sla_rules::body.eq(&rules.body));
-        on!(db, |c| diesel::insert_into(sla_rules::table).values(row).on_conflict_do_nothing().execute(c))?;
+        let row = (sla_rules::digest.eq(rules.digest.as_hex()), sla_rules::body.eq(rules.body.clone()));
+        insert!(db, inserts, diesel::insert_into(sla_rules::table).values(row).on_conflict_do_nothing())?;
     }
     Ok(())
 }
 
 /// Writes the clocks and extensions that differ from those before the change.
-pub(super) fn save(db: &mut Db, change: &Change) -> Result<(), StoreError> {
+pub(super) fn save(db: &mut Db, inserts: &mut Inserts, change: &Change) -> Result<(), StoreError> {
     let ticket = change.ticket();
     let id = ticket.id.0;
     let (clocks, extensions) = change.clocks_before();
@@ -149,9 +149,7 @@ pub(super) fn save(db: &mut Db, change: &Change) -> Result<(), StoreError> {
             Some(_) => {
                 on!(db, |c| diesel::update(clock::table.find((id, place))).set(&row).execute(c))?;
             }
-            None => {
-                on!(db, |c| diesel::insert_into(clock::table).values(&row).execute(c))?;
-            }
+            None => insert!(db, inserts, diesel::insert_into(clock::table).values(row))?,
         }
     }
     for (now, before) in

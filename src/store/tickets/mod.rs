@@ -4,13 +4,15 @@ pub mod attachments;
 mod clocks;
 mod rows;
 
+use diesel::backend::Backend;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Text};
 
-use super::db::{Db, StoreError, on};
+use super::db::{Db, Draw, Inserts, StoreError, insert, on};
 use super::events;
-use super::schema::{
-    contact_view_count, day_counter, event_text, outbox, phone_index, reply, ticket, ticket_supporting,
-};
+use super::schema::{contact_view_count, event_text, outbox, phone_index, reply, ticket, ticket_supporting};
 use crate::domain::chain::SealKey;
 use crate::domain::event::{Draft, Stamp, Stream};
 use crate::domain::people::Actor;
@@ -35,10 +37,9 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
     }
     let now = change.ticket();
     let row = TicketRow::from_ticket(now);
+    let mut inserts = Inserts::default();
     match change.version_before() {
-        None => {
-            on!(db, |c| diesel::insert_into(ticket::table).values(&row).execute(c))?;
-        }
+        None => insert!(db, inserts, diesel::insert_into(ticket::table).values(row))?,
         Some(version) => {
             let n_updated = on!(db, |c| diesel::update(ticket::table)
                 .filter(ticket::id.eq(now.id.0))
@@ -52,10 +53,25 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
     }
     save_supporting(db, change)?;
     save_replies(db, change)?;
-    clocks::keep_rules(db, change)?;
-    clocks::save(db, change)?;
-    attachments::save(db, change)?;
+    clocks::keep_rules(db, &mut inserts, change)?;
+    if !change.is_new() {
+        // A clock that is there already may be counted by them from now on.
+        std::mem::take(&mut inserts).run(db)?;
+    }
+    clocks::save(db, &mut inserts, change)?;
 
+    let drafts = drafts_of(change)?;
+    if change.is_new() {
+        events::begin(db, &mut inserts, key, Stream::Ticket, now.id.0, drafts)?;
+        inserts.run(db)?;
+    } else {
+        inserts.run(db)?;
+        events::append(db, key, Stream::Ticket, now.id.0, drafts)?;
+    }
+    attachments::save(db, change)
+}
+
+fn drafts_of(change: &Change) -> Result<Vec<Draft>, StoreError> {
     let mut drafts = Vec::with_capacity(change.entries().len());
     for entry in change.entries() {
         let (kind, mut fields) = entry.event.to_parts().map_err(StoreError::Bug)?;
@@ -68,10 +84,7 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
             if entry.event.is_of_time() { Stamp::of(&Actor::Timer, None) } else { change.stamp().clone() };
         drafts.push(Draft { kind, at: change.at(), stamp, fields, texts: entry.texts.clone() });
     }
-    if change.is_new() {
-        return events::begin(db, key, Stream::Ticket, now.id.0, drafts);
-    }
-    events::append(db, key, Stream::Ticket, now.id.0, drafts)
+    Ok(drafts)
 }
 
 fn save_supporting(db: &mut Db, change: &Change) -> Result<(), StoreError> {
@@ -138,26 +151,53 @@ pub fn next_id(db: &mut Db) -> Result<TicketId, StoreError> {
         Db::Lite(c) => {
             ticket::table.select(diesel::dsl::max(ticket::id)).first::<Option<i64>>(c)?.unwrap_or(0) + 1
         }
-        Db::Pg(c) => {
-            diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("nextval('ticket_id_seq')"))
-                .first(c)?
-        }
+        Db::Pg(c) => Draw { sequence: "ticket_id_seq", n: 1 }.get_result(c)?,
     };
     Ok(TicketId(id))
 }
+
+/// Counts one more on a day; diesel would have an upsert compiled anew at each run.
+struct NextNumber {
+    node: i64,
+    day: String,
+}
+
+impl QueryId for NextNumber {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for NextNumber {
+    type SqlType = BigInt;
+}
+
+impl<B: Backend> QueryFragment<B> for NextNumber
+where
+    i64: ToSql<BigInt, B>,
+    String: ToSql<Text, B>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, B>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO day_counter (node_id, day, last_number) VALUES (");
+        out.push_bind_param::<BigInt, _>(&self.node)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(&self.day)?;
+        out.push_sql(
+            ", 1) ON CONFLICT (node_id, day) DO UPDATE SET last_number = day_counter.last_number + 1
+             RETURNING last_number",
+        );
+        Ok(())
+    }
+}
+
+impl<C> RunQueryDsl<C> for NextNumber {}
 
 /// The next running number of `day` at a community, without gaps: it is given back if the transaction fails.
 ///
 /// # Errors
 /// Only those of the database.
 pub fn next_number(db: &mut Db, node: NodeId, day: &str) -> Result<u64, StoreError> {
-    let last: i64 = on!(db, |c| diesel::insert_into(day_counter::table)
-        .values((day_counter::node_id.eq(node.0), day_counter::day.eq(day), day_counter::last_number.eq(1),))
-        .on_conflict((day_counter::node_id, day_counter::day))
-        .do_update()
-        .set(day_counter::last_number.eq(day_counter::last_number + 1))
-        .returning(day_counter::last_number)
-        .get_result(c))?;
+    let next = NextNumber { node: node.0, day: day.to_owned() };
+    let last: i64 = on!(db, |c| next.get_result(c))?;
     u64::try_from(last).map_err(|_| StoreError::Corrupt("a day's counter is negative".to_owned()))
 }
 

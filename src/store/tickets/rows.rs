@@ -10,7 +10,8 @@ use crate::store::schema::{reply, ticket};
 
 #[expect(clippy::struct_excessive_bools, reason = "the columns of the table")]
 #[derive(Queryable, Selectable, Insertable, AsChangeset, Clone)]
-#[diesel(table_name = ticket, treat_none_as_null = true)]
+// Never DEFAULT: the text of an insert is the same for every row, and is compiled once.
+#[diesel(table_name = ticket, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub(in crate::store) struct TicketRow {
     pub(super) id: i64,
     number: String,
