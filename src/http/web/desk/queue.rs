@@ -107,13 +107,13 @@ pub(super) struct QueuePage {
     view: View,
     rows: Vec<Row>,
     next: Option<String>,
-    statuses: Vec<Chosen>,
-    priorities: Vec<Chosen>,
+    statuses: Vec<Choice>,
+    priorities: Vec<Choice>,
     bulk: Option<BulkForm>,
 }
 
 /// A choice of a filter, and whether it is the one chosen.
-struct Chosen {
+struct Choice {
     value: &'static str,
     label: String,
     is_chosen: bool,
@@ -160,7 +160,7 @@ pub(super) async fn shown(
             Err(fault) => return Err(fault.into()),
         },
     };
-    let chosen = |section: &str, value: &'static str, given: Option<&str>| Chosen {
+    let chosen = |section: &str, value: &'static str, given: Option<&str>| Choice {
         value,
         label: frame.say(&format!("{section}.{value}")),
         is_chosen: given == Some(value),

@@ -28,7 +28,7 @@ pub async fn act(
     let (number, verb) = path.into_inner();
     let opened = desk::open(&app, &sent.caller, &number, None, "").await?;
     if verb == "amend" {
-        return amended(&app, &request, opened, sent).await;
+        return Box::pin(amended(&app, &request, opened, sent)).await;
     }
     let verb = Verb::parse(&verb).ok_or_else(|| Problem::from(WebFault::NoRoute))?;
     opened.authorise(verb)?;
