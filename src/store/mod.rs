@@ -9,6 +9,7 @@ pub mod board;
 pub mod db;
 pub mod events;
 pub mod files;
+pub mod follow_ups;
 pub mod messages;
 pub mod migrate;
 pub mod notices;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod auth;
 pub mod board;
 pub mod clocks;
+pub mod follow_ups;
 pub mod notices;
 pub mod setup;
 pub mod statistics;
