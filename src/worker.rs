@@ -1,4 +1,4 @@
-//! Time passing: once a second, what is due is done, and replies that are due are sent.
+//! Time passing: once a second, what is due is done, figures follow, and replies that are due are sent.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::clock::{Jump, JumpWatch};
 use crate::domain::ticket::Channel;
-use crate::service::{App, Error, delivery, messages, timer};
+use crate::service::{App, Error, delivery, messages, statistics, timer};
 
 /// Nothing the product promises is finer than a minute; a second keeps alarms prompt.
 const EVERY: Duration = Duration::from_secs(1);
@@ -29,11 +29,14 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
         }
         timer::tick(&app, now).await.map(|_done| ())
     });
+    let figures = repeat("follow figures", stop.clone(), async || {
+        statistics::follow(&app, app.clock.now()).await.map(|_done| ())
+    });
     let mails = deliver(&app, Channel::Email, "RED_MAILBOX_SMTP_URL", stop.clone());
     let texts = deliver(&app, Channel::Sms, "RED_MAILBOX_SMS_URL or RED_MAILBOX_SMS_COMMAND", stop.clone());
     let notices = tell(&app, Channel::Email, stop.clone());
     let dates = tell(&app, Channel::Sms, stop.clone());
-    tokio::join!(timers, mails, texts, notices, dates);
+    tokio::join!(timers, figures, mails, texts, notices, dates);
 }
 
 /// Says what the machine's clock did; nothing is mended, because each alarm is recorded once and none is forgotten.

@@ -12,6 +12,7 @@ mod peer;
 #[path = "../../tests/it/postgres.rs"]
 mod postgres;
 mod served;
+mod stats;
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -44,6 +45,9 @@ fn main() {
     }
     for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("queue")) {
         queue(engine);
+    }
+    for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("stats")) {
+        stats::stats(engine);
     }
 }
 

@@ -2,17 +2,23 @@
 
 mod entries;
 mod nodes;
+mod slips;
 mod tokens;
 
 pub use entries::{
     EntryDraft, above, category_height, codes, entries_coded, find_by_code, find_by_code_around, find_entry,
-    find_own, has_installation_wide, in_use_at, insert_entry, list_entries, save_entry, with_descendants,
+    find_own, has_installation_wide, in_use_at, insert_entry, labels, list_entries, save_entry,
+    with_descendants,
 };
 pub use nodes::{
     NodeDraft, find_node, find_node_by_code, hold_node, hold_subtree, insert_node, list_nodes, node_codes,
     nodes_of, save_node, subtree, subtree_nodes,
 };
-pub use tokens::{TokenHolder, find_token, issue_token, revoke_token, see_token, token_holder};
+pub use slips::{SlipDraft, count_reserve, find_slip_batch, print_slips};
+pub use tokens::{
+    Device, Heartbeat, TokenHolder, devices, find_token, hear, issue_token, revoke_token, see_token,
+    token_holder,
+};
 
 use chrono_tz::Tz;
 
@@ -157,5 +163,6 @@ pub fn state(db: &mut Db) -> Result<SetupState, StoreError> {
         nodes: nodes::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
         entries: entries::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
         tokens: tokens::every(db)?.into_iter().map(|it| (it.kiosk, it)).collect(),
+        slips: slips::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
     })
 }
