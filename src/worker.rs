@@ -33,7 +33,7 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
         statistics::follow(&app, app.clock.now()).await.map(|_done| ())
     });
     let mails = deliver(&app, Channel::Email, "RED_MAILBOX_SMTP_URL", stop.clone());
-    let texts = deliver(&app, Channel::Sms, "RED_MAILBOX_SMS_COMMAND", stop.clone());
+    let texts = deliver(&app, Channel::Sms, "RED_MAILBOX_SMS_URL or RED_MAILBOX_SMS_COMMAND", stop.clone());
     let notices = tell(&app, Channel::Email, stop.clone());
     let dates = tell(&app, Channel::Sms, stop.clone());
     tokio::join!(timers, figures, mails, texts, notices, dates);

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::audit::spinner;
 use super::{Failure, Outcome};
 use crate::service::App;
-use crate::service::export::{self, ExportError, Wanted};
+use crate::service::export::{self, ExportError, TableForm, Wanted};
 
 /// What to export.
 #[derive(Debug, Clone, Subcommand)]
@@ -46,6 +46,8 @@ pub(super) struct ExportOptions {
 enum Format {
     /// A table for spreadsheets, UTF-8
     Csv,
+    /// An Excel workbook
+    Xlsx,
     /// One JSON object per line
     Jsonl,
 }
@@ -53,17 +55,25 @@ enum Format {
 /// Runs one `export` command.
 pub(super) fn run(app: &App, command: &ExportCommand) -> Outcome {
     let (ExportCommand::Tickets(options) | ExportCommand::Events(options)) = command;
-    let is_table = options.format == Format::Csv;
+    let table = match options.format {
+        Format::Csv => Some(TableForm::Csv),
+        Format::Xlsx => Some(TableForm::Xlsx),
+        Format::Jsonl => None,
+    };
     let wanted =
         Wanted::read(&app.store, options.node.as_deref(), options.from.as_deref(), options.to.as_deref())
             .map_err(|it| Failure::Failed(format!("could not export: {it}")))?;
     let mut out = BufWriter::with_capacity(1 << 18, output(options.output.as_ref())?);
     let progress = spinner("{spinner} {human_pos} {elapsed}");
     let tell = |n| progress.set_position(n);
-    let exported = match command {
-        ExportCommand::Tickets(_) => export::tickets(&app.store, &wanted, is_table, &mut out, tell),
-        ExportCommand::Events(_) if is_table => export::events_csv(&app.store, &wanted, &mut out, tell),
-        ExportCommand::Events(_) => export::events_jsonl(&app.store, &app.keys, &wanted, &mut out, tell),
+    let exported = match (command, table) {
+        (ExportCommand::Tickets(_), table) => export::tickets(&app.store, &wanted, table, &mut out, tell),
+        (ExportCommand::Events(_), Some(form)) => {
+            export::events_table(&app.store, &wanted, form, &mut out, tell)
+        }
+        (ExportCommand::Events(_), None) => {
+            export::events_jsonl(&app.store, &app.keys, &wanted, &mut out, tell)
+        }
     };
     progress.finish_and_clear();
     match exported.and_then(|n| out.flush().map(|()| n).map_err(ExportError::from)) {

@@ -132,10 +132,20 @@ flags! {
     trusted_proxies "NETWORKS",
     /// The mail server
     smtp_url "URL",
+    /// Certificates trusted for the mail server besides the public ones
+    smtp_ca "FILE",
     /// The sender of mail
     mail_from "ADDRESS",
     /// Program and arguments that text messages are handed to
     sms_command "COMMAND",
+    /// Where text messages are sent over HTTP; {to}, {text} and {key} are filled in
+    sms_url "URL",
+    /// The body of that request; none for a GET
+    sms_body "TEMPLATE",
+    /// Headers of that request, one a line
+    sms_headers "LINES",
+    /// What stands in the answer to a message that was taken
+    sms_success "WORDS",
     /// Public submissions a minute from one address
     intake_per_minute "NUMBER",
     /// Which log lines are written

@@ -65,6 +65,13 @@ pub(super) fn web_url(text: &str) -> Option<String> {
     is_right.then(|| text.trim_end_matches('/').to_owned())
 }
 
+/// A web address with places to fill in; what stands where is the gateway's to judge.
+pub(super) fn web_template(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let is_right = !rest.is_empty() && !rest.chars().any(|it| it.is_control() || it.is_whitespace());
+    is_right.then(|| text.to_owned())
+}
+
 /// The host of a web address, without its port.
 pub(super) fn host_of(url: &str) -> Option<&str> {
     let authority = url.split_once("://")?.1.split('/').next()?;

@@ -10,7 +10,7 @@ use crate::cidr::Cidr;
 mod forms;
 use forms::{
     database_url, database_url_of_server, filled, host_of, log_filter, mail_address, mail_url, masked,
-    networks, number, optional, plain, web_url,
+    networks, number, optional, plain, web_template, web_url,
 };
 
 /// The file looked for in the data folder when none is named.
@@ -35,8 +35,13 @@ const KNOWN: &[Known] = &[
     Known { name: "public_url", wanted: "http(s)://HOST[:PORT][/PATH]" },
     Known { name: "trusted_proxies", wanted: "addresses or networks, for example 10.0.0.1,10.1.0.0/16" },
     Known { name: "smtp_url", wanted: "smtp://HOST:PORT or smtps://HOST:PORT" },
+    Known { name: "smtp_ca", wanted: "a file" },
     Known { name: "mail_from", wanted: "NAME@HOST" },
     Known { name: "sms_command", wanted: "a program and its arguments" },
+    Known { name: "sms_url", wanted: "https://HOST/PATH, with {to} and {text} in it or in sms_body" },
+    Known { name: "sms_body", wanted: "a line with {to}, {text} and perhaps {key} in it, or none" },
+    Known { name: "sms_headers", wanted: "Name: value, one a line" },
+    Known { name: "sms_success", wanted: "words of the gateway's answer" },
     Known { name: "intake_per_minute", wanted: "a whole number from 1 to 1000000" },
     Known { name: "log", wanted: "a level or filter, for example info or red_mailbox=debug" },
     Known { name: "log_format", wanted: "human or json" },
@@ -101,9 +106,19 @@ pub struct Settings {
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
     pub smtp_url: Option<String>,
+    /// Certificates (PEM) trusted for the mail server besides the public ones.
+    pub smtp_ca: Option<PathBuf>,
     pub mail_from: String,
     /// Program and arguments that text messages are handed to, as JSON on standard input.
     pub sms_command: Option<String>,
+    /// Where text messages are sent over HTTP; `{to}`, `{text}` and `{key}` are filled in.
+    pub sms_url: Option<String>,
+    /// The body of that request; empty for JSON of our own, `none` for a GET.
+    pub sms_body: String,
+    /// Headers of that request, one a line.
+    pub sms_headers: String,
+    /// What stands in the answer to a message that was taken; empty: its status is enough.
+    pub sms_success: String,
     /// Public submissions a minute from one address.
     pub intake_per_minute: u32,
     /// A tracing filter.
@@ -268,7 +283,13 @@ impl Given {
             self.faults.push(format!("  {name} ({origin}): given \"{}\", wanted {wanted}", masked(&text)));
         }
         // An argument may be a secret: of a command only the program is shown.
-        let shown = if name == "sms_command" { text.split(' ').next().unwrap_or_default() } else { &text };
+        let shown = match name {
+            "sms_command" => text.split(' ').next().unwrap_or_default(),
+            // A gateway's key stands in any of them.
+            "sms_url" => text.split('?').next().unwrap_or_default(),
+            "sms_body" | "sms_headers" if !text.is_empty() => "****",
+            _ => &text,
+        };
         self.shown.push(Shown { name, value: masked(shown), origin });
         value
     }
@@ -287,9 +308,15 @@ impl Given {
         let public_url = self.take("public_url", &format!("http://{listen_shown}"), web_url);
         let trusted_proxies = self.take("trusted_proxies", "", networks);
         let smtp_url = self.take("smtp_url", "", |it| optional(it, mail_url));
+        let smtp_ca = self.take("smtp_ca", "", |it| optional(it, filled));
         let from = format!("red-mailbox@{}", public_url.as_deref().and_then(host_of).unwrap_or("localhost"));
         let mail_from = self.take("mail_from", &from, mail_address);
         let sms_command = self.take("sms_command", "", |it| optional(it, filled));
+        let sms_url = self.take("sms_url", "", |it| optional(it, web_template));
+        let any = |it: &str| Some(it.to_owned());
+        let sms_body = self.take("sms_body", "", any);
+        let sms_headers = self.take("sms_headers", "", any);
+        let sms_success = self.take("sms_success", "", any);
         let intake_per_minute = self.take("intake_per_minute", "120", |it| number(it, 1, 1_000_000));
         let log = self.take("log", "info", log_filter);
         let log_format = self.take("log_format", "human", |it| match it {
@@ -319,8 +346,13 @@ impl Given {
                 public_url: public_url?,
                 trusted_proxies: trusted_proxies?,
                 smtp_url: smtp_url?,
+                smtp_ca: smtp_ca?.map(PathBuf::from),
                 mail_from: mail_from?,
                 sms_command: sms_command?,
+                sms_url: sms_url?,
+                sms_body: sms_body?,
+                sms_headers: sms_headers?,
+                sms_success: sms_success?,
                 intake_per_minute: intake_per_minute?,
                 log: log?,
                 log_format: log_format?,

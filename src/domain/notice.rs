@@ -12,6 +12,8 @@ words! {
         Warning = "warning", Breach = "breach", Escalation = "escalation", Emergency = "emergency",
         Urged = "urged", ExtensionRequested = "extension_requested", ExtensionDecided = "extension_decided",
         WaitingEnded = "waiting_ended",
+        /// The third working day after the reply is over, and nobody called back.
+        FollowUpLate = "follow_up_late",
         /// The official days of a year are not known that due times need.
         CalendarMissing = "calendar_missing",
         /// More time was granted, and no machine tells the resident.
@@ -53,7 +55,8 @@ impl Telling {
         Self { due_at: Some(due_at), ..Self::of(NoticeKind::TellResident, vec![Audience::Hands]) }
     }
 
-    fn of(kind: NoticeKind, to: Vec<Audience>) -> Self {
+    /// Of this kind, to these, and nothing more.
+    pub fn of(kind: NoticeKind, to: Vec<Audience>) -> Self {
         Self { kind, stage: None, percent: None, level: None, due_at: None, to }
     }
 }

@@ -93,6 +93,7 @@ routes! {
     POST "/desk/account/password" => web::desk::account::change_password;
     POST "/desk/account/sessions" => web::desk::account::end_sessions;
     POST "/desk/account/totp" => web::desk::account::change_totp;
+    GET "/desk/tickets/{number}/replies/{id}/letter" => web::letter::for_desk;
     GET "/desk/notices" => web::desk::notices::page;
     POST "/desk/notices" => web::desk::notices::read;
 
@@ -157,12 +158,15 @@ routes! {
     POST "/api/v1/tickets/{number}/contact-views" => api::actions::contact_views;
     POST "/api/v1/tickets/{number}/extensions/{id}/grant" => api::actions::grant_extension;
     POST "/api/v1/tickets/{number}/extensions/{id}/refuse" => api::actions::refuse_extension;
+    GET "/api/v1/tickets/{number}/reply-draft" => web::letter::draft;
+    GET "/api/v1/tickets/{number}/replies/{id}/letter" => web::letter::for_program;
     POST "/api/v1/tickets/{number}/replies/{id}/approve" => api::actions::approve_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/reject" => api::actions::reject_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/retry" => api::actions::retry_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
 
+    GET "/api/v1/follow-ups" => api::follow_ups::list;
     // Collections: from the box to the desk.
     POST "/api/v1/collections" => api::collections::open;
     GET "/api/v1/collections" => api::collections::list;

@@ -63,7 +63,11 @@ pub fn say(language: Language, section: &str, key: &str, fields: &[(&str, &str)]
     fill(text, fields).map_err(|name| format!("text {section}.{key} in {language} asks for {name}"))
 }
 
-fn fill(text: &str, fields: &[(&str, &str)]) -> Result<String, String> {
+/// The text with each `{name}` in it replaced by the field of that name, once.
+///
+/// # Errors
+/// The name of a field that the text asks for and was not given.
+pub fn fill(text: &str, fields: &[(&str, &str)]) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

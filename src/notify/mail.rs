@@ -1,13 +1,18 @@
 //! Mail over SMTP: one plain-text message to one address, and what the server said to it.
 
 use std::error::Error as _;
+use std::path::Path;
 use std::time::Duration;
 
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message};
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::chain::hex;
 use crate::domain::value::At;
 
 /// To connect and be greeted.
@@ -54,13 +59,18 @@ pub struct Mailer {
 
 impl Mailer {
     /// A mailer for the server at `smtp_url`: `smtp://` in clear, with `?tls=required` by STARTTLS,
-    /// `smtps://` under TLS; `USER:PASSWORD@` before the host signs in.
+    /// `smtps://` under TLS; `USER:PASSWORD@` before the host signs in. The certificates in the file `ca` are trusted
+    /// besides the public ones.
     ///
     /// # Errors
     /// A text for operators, which holds neither the URL nor its password.
-    pub fn new(smtp_url: &str, mail_from: &str) -> Result<Self, String> {
+    pub fn new(smtp_url: &str, mail_from: &str, ca: Option<&Path>) -> Result<Self, String> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(smtp_url)
             .map_err(|_may_hold_the_password| "could not read smtp_url\nhint: smtp://HOST:PORT, smtp://USER:PASSWORD@HOST:PORT?tls=required or smtps://USER:PASSWORD@HOST:PORT, special characters percent-encoded".to_owned())?;
+        let builder = match ca {
+            Some(ca) => builder.tls(trusting(smtp_url, ca)?),
+            None => builder,
+        };
         let from = mail_from.parse().map_err(|cause| format!("could not read mail_from: {cause}"))?;
         Ok(Self { transport: builder.timeout(Some(CONNECT_WITHIN)).build(), from })
     }
@@ -97,10 +107,68 @@ impl Mailer {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
             ))
-            .header(ContentType::TEXT_PLAIN)
-            .body(letter.body.clone())
+            .multipart(parts(letter))
             .map_err(|_may_hold_the_address| NotSent::ForGood("the message could not be written".to_owned()))
     }
+}
+
+/// The URL's own kind of encryption, with the certificates of a file trusted too.
+fn trusting(smtp_url: &str, ca: &Path) -> Result<Tls, String> {
+    let wrong = || format!("could not read smtp_ca: {}\nhint: a file of certificates, PEM", ca.display());
+    let pem = std::fs::read(ca).map_err(|_cause| wrong())?;
+    let certificate = Certificate::from_pem(&pem).map_err(|_cause| wrong())?;
+    let (scheme, rest) = smtp_url.split_once("://").unwrap_or(("smtp", smtp_url));
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |it| it.0);
+    let parameters = TlsParameters::builder(host.to_owned()).add_root_certificate(certificate);
+    let parameters = parameters.build_rustls().map_err(|_cause| wrong())?;
+    Ok(match scheme {
+        "smtps" => Tls::Wrapper(parameters),
+        _ if rest.contains("tls=required") => Tls::Required(parameters),
+        _ if rest.contains("tls=opportunistic") => Tls::Opportunistic(parameters),
+        _ => Tls::None,
+    })
+}
+
+/// The words twice, as text and as a page, for whichever the reader shows. A boundary by chance would make each try
+/// another message.
+fn parts(letter: &Letter) -> MultiPart {
+    let boundary = format!("=_{}", hex(&Sha256::digest(letter.message_id.as_bytes())[..12]));
+    MultiPart::alternative()
+        .boundary(boundary)
+        .singlepart(SinglePart::plain(letter.body.clone()))
+        .singlepart(SinglePart::html(page(&letter.body)))
+}
+
+/// The words as a page in large print: paragraphs, lines, and links of ours that can be pressed.
+fn page(body: &str) -> String {
+    let mut html = String::from(
+        "<!DOCTYPE html><html lang=\"zh-CN\"><meta charset=\"utf-8\"><body style=\"font-size:18px;line-height:1.7;max-width:40em\">",
+    );
+    for paragraph in body.split("\n\n").map(str::trim).filter(|it| !it.is_empty()) {
+        let lines: Vec<String> = paragraph.lines().map(line).collect();
+        html.push_str("<p>");
+        html.push_str(&lines.join("<br>"));
+        html.push_str("</p>");
+    }
+    html.push_str("</body></html>");
+    html
+}
+
+/// One line; a line that is nothing but a web address becomes a link to it.
+fn line(text: &str) -> String {
+    let shown = escaped(text);
+    let is_address = ["http://", "https://"].iter().any(|it| text.trim().starts_with(it));
+    if is_address && !text.trim().contains(char::is_whitespace) {
+        format!("<a href=\"{}\">{shown}</a>", escaped(text.trim()))
+    } else {
+        shown
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The text without control characters; the mail crate panics at a line break in a name.
@@ -150,7 +218,7 @@ mod tests {
     }
 
     fn written(letter: &Letter) -> Result<String, NotSent> {
-        let mailer = Mailer::new("smtp://localhost:25", "box@example.org").expect("a mailer");
+        let mailer = Mailer::new("smtp://localhost:25", "box@example.org", None).expect("a mailer");
         mailer.write(letter).map(|it| String::from_utf8_lossy(&it.formatted()).into_owned())
     }
 
@@ -182,8 +250,20 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_a_letter_runs_nothing_and_links_only_lines_that_are_addresses() {
+        let page = page(
+            "您好 <b>\"x\"&</b>\nhttp://a.test/r/1\n\nsee javascript:alert(1) or http://b.test <http://c.test>",
+        );
+
+        assert!(page.contains("<p>您好 &lt;b&gt;&quot;x&quot;&amp;&lt;/b&gt;<br>"), "{page}");
+        assert!(page.contains("<a href=\"http://a.test/r/1\">http://a.test/r/1</a></p>"), "{page}");
+        assert_eq!(page.matches("<a ").count(), 1, "{page}");
+    }
+
+    #[test]
     fn a_wrong_url_is_told_without_its_password() {
-        let told = Mailer::new("smtp://me:s3cret@host?tls=perhaps", "box@example.org").err().expect("told");
+        let told =
+            Mailer::new("smtp://me:s3cret@host?tls=perhaps", "box@example.org", None).err().expect("told");
 
         assert!(!told.contains("s3cret"), "{told}");
     }

@@ -11,6 +11,7 @@ use crate::domain::ticket::intake::Contact;
 use crate::domain::ticket::{Channel, Delivery, text};
 use crate::domain::value::{At, TicketId};
 use crate::notify::catalogue::{Language, say};
+use crate::notify::gateway::{Asking, Gateway};
 use crate::notify::mail::{Letter, Mailer, NotSent};
 use crate::notify::sms::{TextMessage, Texter};
 use crate::store::outbox::Message;
@@ -60,6 +61,24 @@ enum Fate {
 pub(super) enum Carrier {
     Mail(Mailer),
     Text(Texter),
+    Gateway(Box<Gateway>),
+}
+
+/// The mail server of the settings.
+fn mailer(settings: &Settings) -> Result<Mailer, String> {
+    let url = settings.smtp_url.as_ref().ok_or("no mail server\nhint: set RED_MAILBOX_SMTP_URL")?;
+    Mailer::new(url, &settings.mail_from, settings.smtp_ca.as_deref())
+}
+
+/// The gateway of the settings, if one is set; it goes before a command.
+fn gateway(settings: &Settings) -> Result<Option<Gateway>, String> {
+    let asking = settings.sms_url.as_deref().map(|url| Asking {
+        url,
+        body: &settings.sms_body,
+        headers: &settings.sms_headers,
+        success: &settings.sms_success,
+    });
+    asking.map(|it| Gateway::new(&it)).transpose()
 }
 
 impl Carrier {
@@ -67,10 +86,15 @@ impl Carrier {
     pub(super) fn of(settings: &Settings, channel: Channel) -> Result<Option<Self>, String> {
         match channel {
             Channel::Email => {
-                let mailer = settings.smtp_url.as_ref().map(|url| Mailer::new(url, &settings.mail_from));
+                let mailer = settings.smtp_url.as_ref().map(|_url| mailer(settings));
                 Ok(mailer.transpose()?.map(Self::Mail))
             }
-            Channel::Sms => Ok(settings.sms_command.as_deref().map(Texter::new).transpose()?.map(Self::Text)),
+            Channel::Sms => {
+                if let Some(gateway) = gateway(settings)? {
+                    return Ok(Some(Self::Gateway(Box::new(gateway))));
+                }
+                Ok(settings.sms_command.as_deref().map(Texter::new).transpose()?.map(Self::Text))
+            }
             Channel::Letter | Channel::Call | Channel::Visit | Channel::Board | Channel::None => Ok(None),
         }
     }
@@ -79,8 +103,9 @@ impl Carrier {
         match (self, outgoing) {
             (Self::Mail(mailer), Outgoing::Mail(letter)) => mailer.send(letter).await,
             (Self::Text(texter), Outgoing::Text(message)) => texter.send(message).await,
+            (Self::Gateway(gateway), Outgoing::Text(message)) => gateway.send(message).await,
             // A claim is of one channel, so neither happens; a later round sends it by the right one.
-            (Self::Mail(_), Outgoing::Text(_)) | (Self::Text(_), Outgoing::Mail(_)) => {
+            (Self::Mail(_), Outgoing::Text(_)) | (Self::Text(_) | Self::Gateway(_), Outgoing::Mail(_)) => {
                 Err(NotSent::ForNow("claimed for another channel".to_owned()))
             }
         }
@@ -143,7 +168,7 @@ pub async fn deliver_by(app: &App, channel: Channel, now: At) -> Result<Delivere
 pub fn is_set(settings: &Settings, channel: Channel) -> bool {
     match channel {
         Channel::Email => settings.smtp_url.is_some(),
-        Channel::Sms => settings.sms_command.is_some(),
+        Channel::Sms => settings.sms_url.is_some() || settings.sms_command.is_some(),
         Channel::Letter | Channel::Call | Channel::Visit | Channel::Board | Channel::None => false,
     }
 }
@@ -365,7 +390,7 @@ fn settle(db: &mut Db, app: &App, message: &Message, fate: Fate, now: At) -> Res
 /// What the settings say about mail: whether it can be sent, or that replies by e-mail wait.
 pub fn outlook(settings: &Settings) -> Result<String, String> {
     match &settings.smtp_url {
-        Some(url) => Mailer::new(url, &settings.mail_from).map(|_mailer| "a mail server is set".to_owned()),
+        Some(_url) => mailer(settings).map(|_mailer| "a mail server is set".to_owned()),
         None => {
             Ok("no mail server: replies by e-mail stay queued\nhint: set RED_MAILBOX_SMTP_URL".to_owned())
         }
@@ -374,9 +399,12 @@ pub fn outlook(settings: &Settings) -> Result<String, String> {
 
 /// What the settings say about text messages: whether they can be sent, or that they wait.
 pub fn outlook_of_texts(settings: &Settings) -> Result<String, String> {
+    if gateway(settings)?.is_some() {
+        return Ok("a text message gateway is set".to_owned());
+    }
     match &settings.sms_command {
         Some(command) => Texter::new(command).map(|_texter| "a text message command is set".to_owned()),
-        None => Ok("no text message command: replies by SMS stay queued\nhint: set RED_MAILBOX_SMS_COMMAND"
+        None => Ok("no text message gateway: replies by SMS stay queued\nhint: set RED_MAILBOX_SMS_URL or RED_MAILBOX_SMS_COMMAND"
             .to_owned()),
     }
 }
@@ -386,8 +414,7 @@ pub fn outlook_of_texts(settings: &Settings) -> Result<String, String> {
 /// # Errors
 /// A text for operators: no mail server is set, or what it said.
 pub async fn send_test(settings: &Settings, to: &str, now: At) -> Result<String, String> {
-    let url = settings.smtp_url.as_ref().ok_or("no mail server\nhint: set RED_MAILBOX_SMTP_URL")?;
-    let mailer = Mailer::new(url, &settings.mail_from)?;
+    let mailer = mailer(settings)?;
     let both = |key| -> Result<String, String> {
         Ok(format!(
             "{} {}",

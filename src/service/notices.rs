@@ -28,24 +28,36 @@ pub(super) fn tell(db: &mut Db, app: &App, change: &Change) -> Result<(), Error>
     if told.is_empty() {
         return Ok(());
     }
+    for telling in told {
+        tell_of(db, app, ticket, &telling, change.at())?;
+    }
+    Ok(())
+}
+
+/// Tells whom it is meant for of one thing, at the nodes from the top down to the one that handles the ticket.
+pub(super) fn tell_of(
+    db: &mut Db,
+    app: &App,
+    ticket: &Ticket,
+    telling: &Telling,
+    now: At,
+) -> Result<(), Error> {
     let path = setup::find_node(db, ticket.handling_node)?.path;
     let nodes = nodes_down_to(&path);
-    for telling in told {
-        let mut people = Vec::new();
-        for audience in &telling.to {
-            people.extend(people_of(db, *audience, ticket, &nodes, change.at())?);
-        }
-        people.sort_unstable();
-        people.dedup();
-        let alerted = match telling.kind {
-            NoticeKind::Emergency => Some(names_of(db, &people)?),
-            _ => None,
-        };
-        for person in people {
-            let id = notices::add(db, person, ticket.id, &telling, alerted.as_deref(), change.at())?;
-            if telling.kind == NoticeKind::Emergency {
-                messages::queue_emergency(db, app, person, id, change.at())?;
-            }
+    let mut people = Vec::new();
+    for audience in &telling.to {
+        people.extend(people_of(db, *audience, ticket, &nodes, now)?);
+    }
+    people.sort_unstable();
+    people.dedup();
+    let alerted = match telling.kind {
+        NoticeKind::Emergency => Some(names_of(db, &people)?),
+        _ => None,
+    };
+    for person in people {
+        let id = notices::add(db, person, ticket.id, telling, alerted.as_deref(), now)?;
+        if telling.kind == NoticeKind::Emergency {
+            messages::queue_emergency(db, app, person, id, now)?;
         }
     }
     Ok(())

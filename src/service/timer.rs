@@ -4,7 +4,7 @@
 use tokio::task::JoinSet;
 
 use super::circumstances::{Circumstances, keep};
-use super::{App, Caller, Error, accounts, attachments, calendars, mailboxes};
+use super::{App, Caller, Error, accounts, attachments, calendars, follow_ups, mailboxes};
 use crate::domain::people::Actor;
 use crate::domain::value::{At, TicketId};
 use crate::store::tickets::By;
@@ -17,6 +17,8 @@ const TICKETS_PER_JOB: usize = 25;
 /// Transactions under way at one time.
 const JOBS_AT_ONCE: usize = 4;
 const EXPIRED_PER_TICK: i64 = 500;
+/// Call-backs are promised by the day, so late ones are looked for once a minute.
+const FOLLOW_UPS_EVERY_S: i64 = 60;
 
 /// What one tick did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub async fn tick(app: &App, now: At) -> Result<Ticked, Error> {
     let waiting = calendars::waiting(app).await?;
     let n_recounted = each(app, &waiting, now, calendars::recount).await?;
     calendars::tell_missing(app, now).await?;
+    if now.micros().div_euclid(1_000_000) % FOLLOW_UPS_EVERY_S == 0 {
+        follow_ups::tell_late(app, now).await?;
+    }
     mailboxes::tick(app, now).await?;
     let mut done = Ticked { n_moved, n_recounted, n_forgotten: 0 };
     let n_forgotten = app

@@ -11,6 +11,7 @@ pub mod collections;
 pub mod db;
 pub mod events;
 pub mod files;
+pub mod follow_ups;
 pub mod mailboxes;
 pub mod messages;
 pub mod migrate;

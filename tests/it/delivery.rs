@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::builders::{Receipt, World};
 use crate::harness::{both_worlds, run};
-use crate::smtp::{MailServer, Manner};
+use crate::smtp::{MailServer, Manner, TlsMailServer};
 
 const WORDS: &str = "路灯已经换好，请您查看。\n.\n谢谢您告诉我们。";
 
@@ -73,9 +73,12 @@ pub(crate) fn header<'a>(mail: &'a str, name: &str) -> &'a str {
 
 /// The body of a mail as it is read.
 pub(crate) fn body_of(mail: &str) -> String {
-    assert_eq!(header(mail, "Content-Type"), "text/plain; charset=utf-8");
-    let (_, body) = mail.split_once("\n\n").unwrap();
-    match header(mail, "Content-Transfer-Encoding") {
+    assert!(header(mail, "Content-Type").starts_with("multipart/alternative;"), "{mail}");
+    let (_, part) = mail.split_once("Content-Type: text/plain; charset=utf-8\n").unwrap();
+    assert!(part.contains("Content-Type: text/html; charset=utf-8"), "{mail}");
+    let (_, body) = part.split_once("\n\n").unwrap();
+    let (body, _) = body.split_once("\n--").unwrap();
+    match header(part, "Content-Transfer-Encoding") {
         "base64" => base64(body),
         "quoted-printable" => quoted_printable(body),
         other => panic!("encoded as {other}"),
@@ -285,6 +288,30 @@ both_worlds! {
         assert_eq!((server.n_connections(), message(&world).0.as_str()), (0, "cancelled"));
     }
 
+    fn a_reply_goes_under_tls_to_a_server_whose_certificate_is_trusted(world) {
+        let server = TlsMailServer::start();
+        let number = replied(&world).number;
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        std::fs::write(&ca, &server.certificate).unwrap();
+        let send = |ca: &str| {
+            let differ = [("smtp_url", server.url.as_str()), ("smtp_ca", ca)];
+            let settings = Settings::in_folder(folder.path(), &differ).unwrap();
+            let app = App { settings: Arc::new(settings), ..world.app.app.clone() };
+            let mut done = Delivered::default();
+            run(async { done = deliver_due(&app, app.clock.now()).await.unwrap() });
+            done
+        };
+
+        assert_eq!(send(""), ONE_POSTPONED);
+        assert_eq!(server.mails().len(), 0);
+        later(&world, 7);
+        assert_eq!(send(&ca.display().to_string()), ONE_DELIVERED);
+
+        assert_eq!(server.mails().len(), 1);
+        assert_eq!(world.ticket("triager", &number)["status"], "replied");
+    }
+
     fn a_reply_by_sms_goes_to_the_command_once_and_the_ticket_is_replied(world) {
         let contact = json!({"name": "李华", "phone": "13812345678", "channel": "sms"});
         let number = world.submit(json!({"contact": contact})).number;
@@ -311,4 +338,30 @@ both_worlds! {
         assert!(handed_over["text"].as_str().unwrap().contains(WORDS), "{handed_over}");
         assert_eq!(world.ticket("triager", &number)["status"], "replied");
     }
+}
+
+#[test]
+fn doctor_sends_a_test_mail_by_the_servers_of_the_settings() {
+    let server = TlsMailServer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, &server.certificate).unwrap();
+    let doctor = |ca: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_red-mailbox"))
+            .args(["doctor", "--send-test-mail", "li@example.org"])
+            .env("RED_MAILBOX_DATA_DIR", folder.path())
+            .env("RED_MAILBOX_SMTP_URL", &server.url)
+            .env("RED_MAILBOX_SMTP_CA", ca)
+            .output()
+            .unwrap()
+    };
+
+    let untrusted = String::from_utf8(doctor("").stdout).unwrap();
+    let trusted = String::from_utf8(doctor(&ca.display().to_string()).stdout).unwrap();
+    let wrong = String::from_utf8(doctor("/nowhere.pem").stdout).unwrap();
+
+    assert!(untrusted.contains("FAIL test mail"), "{untrusted}");
+    assert!(trusted.contains("test mail       taken by the mail server"), "{trusted}");
+    assert!(wrong.contains("could not read smtp_ca: /nowhere.pem"), "{wrong}");
+    assert_eq!(server.mails().len(), 1);
 }

@@ -1,6 +1,6 @@
-//! A mail server for a test: real sockets and the line protocol, as friendly as it is told to be.
+//! Mail servers for tests: real sockets and the line protocol, as friendly as told to be; one speaks only under TLS.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -124,4 +124,92 @@ fn converse(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A mail server that takes nothing before STARTTLS (RFC 3207), under a certificate of its own.
+pub(crate) struct TlsMailServer {
+    pub(crate) url: String,
+    /// Its certificate, PEM.
+    pub(crate) certificate: String,
+    mails: Arc<Mutex<Vec<String>>>,
+}
+
+impl TlsMailServer {
+    /// Listens for as long as the tests run.
+    pub(crate) fn start() -> Self {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .unwrap();
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("smtp://localhost:{}?tls=required", listener.local_addr().unwrap().port());
+        let mails: Arc<Mutex<Vec<String>>> = Arc::default();
+        let taken = Arc::clone(&mails);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                // A client that does not trust us goes away, which is part of the story.
+                drop(encrypted(stream.unwrap(), Arc::clone(&config), &taken));
+            }
+        });
+        Self { url, certificate: made.cert.pem(), mails }
+    }
+
+    /// Every message that came under TLS.
+    pub(crate) fn mails(&self) -> Vec<String> {
+        self.mails.lock().unwrap().clone()
+    }
+}
+
+fn encrypted(
+    mut stream: TcpStream,
+    config: Arc<rustls::ServerConfig>,
+    mails: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
+    stream.write_all(b"220 mail.test ready\r\n")?;
+    let mut plain = BufReader::new(stream);
+    if !talk(&mut plain, "250-mail.test\r\n250 STARTTLS\r\n", "530 5.7.0 STARTTLS first\r\n", mails)? {
+        return Ok(());
+    }
+    let connection = rustls::ServerConnection::new(config).map_err(std::io::Error::other)?;
+    let secret = rustls::StreamOwned::new(connection, plain.into_inner());
+    talk(&mut BufReader::new(secret), "250 mail.test\r\n", "250 good\r\n", mails).map(drop)
+}
+
+/// A conversation until its end or until STARTTLS, which is true; `other` answers what begins a message.
+fn talk<S: Read + Write>(
+    stream: &mut BufReader<S>,
+    greeting: &str,
+    other: &str,
+    mails: &Mutex<Vec<String>>,
+) -> std::io::Result<bool> {
+    let mut line = String::new();
+    while stream.read_line(&mut line)? > 0 {
+        let verb = line.split([' ', ':', '\r']).next().unwrap_or_default().to_ascii_uppercase();
+        line.clear();
+        let answer = match verb.as_str() {
+            "EHLO" => greeting,
+            "STARTTLS" => {
+                stream.get_mut().write_all(b"220 go on\r\n")?;
+                return Ok(true);
+            }
+            "DATA" if other.starts_with("250") => {
+                stream.get_mut().write_all(b"354 go on\r\n")?;
+                let mut mail = String::new();
+                while !mail.ends_with("\r\n.\r\n") && stream.read_line(&mut mail)? > 0 {}
+                mails.lock().unwrap().push(mail);
+                "250 taken\r\n"
+            }
+            "QUIT" => "221 bye\r\n",
+            _ => other,
+        };
+        stream.get_mut().write_all(answer.as_bytes())?;
+        stream.get_mut().flush()?;
+    }
+    Ok(false)
 }

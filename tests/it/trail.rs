@@ -6,7 +6,7 @@ use red_mailbox::domain::audit::{Finding, Report};
 use red_mailbox::domain::chain::{SealKey, event_hash};
 use red_mailbox::domain::event::{Recorded, Stream};
 use red_mailbox::service::audit;
-use red_mailbox::service::export::{self, Wanted};
+use red_mailbox::service::export::{self, TableForm, Wanted};
 use red_mailbox::store::events;
 use serde_json::{Value, json};
 
@@ -534,9 +534,9 @@ both_worlds! {
         let of_before = Wanted::read(&app.store, Some("YD"), None, Some("2026-11-22")).unwrap();
         let (mut tickets, mut events, mut none) = (Vec::new(), Vec::new(), Vec::new());
 
-        export::tickets(&app.store, &wanted, true, &mut tickets, |_| {}).unwrap();
-        export::events_csv(&app.store, &wanted, &mut events, |_| {}).unwrap();
-        assert_eq!(export::tickets(&app.store, &of_before, false, &mut none, |_| {}).unwrap(), 0);
+        export::tickets(&app.store, &wanted, Some(TableForm::Csv), &mut tickets, |_| {}).unwrap();
+        export::events_table(&app.store, &wanted, TableForm::Csv, &mut events, |_| {}).unwrap();
+        assert_eq!(export::tickets(&app.store, &of_before, None, &mut none, |_| {}).unwrap(), 0);
 
         let (tickets, events) = (String::from_utf8(tickets).unwrap(), String::from_utf8(events).unwrap());
         assert!(tickets.starts_with("\u{feff}number,community,"), "{tickets}");

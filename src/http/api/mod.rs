@@ -8,6 +8,7 @@ pub mod board;
 pub mod clocks;
 pub mod collections;
 pub mod custody;
+pub mod follow_ups;
 pub mod kiosk;
 pub mod notices;
 pub mod setup;

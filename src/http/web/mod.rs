@@ -7,6 +7,7 @@ pub mod board;
 pub mod desk;
 pub mod form;
 pub mod kiosk;
+pub mod letter;
 mod promise;
 mod qr;
 pub mod report;
@@ -58,6 +59,7 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
         ("slips.css", "text/css; charset=utf-8", include_str!("../../../assets/slips.css")),
         ("desk.css", "text/css; charset=utf-8", include_str!("../../../assets/desk.css")),
         ("desk.js", "text/javascript; charset=utf-8", include_str!("../../../assets/desk.js")),
+        ("letter.css", "text/css; charset=utf-8", include_str!("../../../assets/letter.css")),
         ("draft.js", "text/javascript; charset=utf-8", include_str!("../../../assets/draft.js")),
         ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
     ];

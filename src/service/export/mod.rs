@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use self::table::Table;
+pub use self::table::TableForm;
 use super::Error;
 use crate::domain::audit::export::{Beginning, FORM, Line, Tally};
 use crate::domain::audit::{
@@ -266,13 +267,14 @@ fn each_page(
 ///
 /// # Errors
 /// `ExportError`; after `Damaged` everything else was written.
-pub fn events_csv(
+pub fn events_table(
     store: &Store,
     wanted: &Wanted,
+    form: TableForm,
     out: &mut dyn Write,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, ExportError> {
-    let mut table = Table::begin(out)?;
+    let mut table = Table::begin(form, out)?;
     table.row(
         ["number", "seq", "type", "at", "actor_kind", "actor_id", "actor_name", "place", "data"]
             .map(|it| json!(it)),
@@ -306,7 +308,7 @@ pub fn events_csv(
     }
 }
 
-/// Writes the wanted tickets, as a table or as JSON lines; gives how many. Blocks.
+/// Writes the wanted tickets, as a table or, without its form, as JSON lines; gives how many. Blocks.
 ///
 /// Facts only: no contact, and no text, which may name people.
 ///
@@ -315,12 +317,15 @@ pub fn events_csv(
 pub fn tickets(
     store: &Store,
     wanted: &Wanted,
-    is_table: bool,
+    table: Option<TableForm>,
     out: &mut dyn Write,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, ExportError> {
     let (mut n_tickets, mut after) = (0, i64::MIN);
-    let mut table = if is_table { Sheet::Table(Box::new(Table::begin(out)?)) } else { Sheet::Lines(out) };
+    let mut table = match table {
+        Some(form) => Sheet::Table(Box::new(Table::begin(form, out)?)),
+        None => Sheet::Lines(out),
+    };
     loop {
         let wanted = wanted.clone();
         let (facts, last) = store.read_blocking(move |db: &mut Db| -> Result<_, Error> {
