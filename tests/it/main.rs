@@ -7,6 +7,7 @@ mod app;
 mod architecture;
 mod attachments;
 mod builders;
+mod clock_faults;
 mod clocks;
 mod delivery;
 mod demo;
