@@ -18,6 +18,7 @@ mod hostile;
 mod import;
 mod intake;
 mod intruder;
+mod killed;
 mod lifecycle;
 mod migrations;
 mod pages;
