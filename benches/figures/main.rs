@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod clocks;
 mod peer;
 #[path = "../../tests/it/postgres.rs"]
 mod postgres;
@@ -44,6 +45,9 @@ fn main() {
     }
     for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("queue")) {
         queue(engine);
+    }
+    for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("clocks")) {
+        clocks::measure(engine);
     }
 }
 
