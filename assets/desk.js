@@ -1,6 +1,7 @@
 // Staff pages: everything works without this; with it, it is faster.
 const summary = document.querySelector("[data-summary]");
 if (summary) summary.focus();
+
 // A menu closes when one looks elsewhere.
 const menu = document.querySelector("details.menu");
 if (menu) {
@@ -11,3 +12,103 @@ if (menu) {
     if (event.key === "Escape") menu.open = false;
   });
 }
+
+const print = document.querySelector("[data-print]");
+if (print) {
+  print.hidden = false;
+  print.addEventListener("click", () => window.print());
+}
+
+// A template begins a reply; what was typed is not thrown away without asking.
+for (const templates of document.querySelectorAll("[data-templates]")) {
+  templates.hidden = false;
+  templates.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-fill]");
+    const field = button && document.getElementById(button.dataset.fill);
+    if (!field) return;
+    field.value = field.value === field.defaultValue ? button.dataset.words : `${field.value}\n${button.dataset.words}`;
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}
+
+// Words typed into a form are kept in this tab until the form was done; then the page comes back without them.
+for (const form of document.querySelectorAll("form[data-draft]")) {
+  const key = `draft ${form.dataset.draft}`;
+  const texts = () => [...form.querySelectorAll("textarea")].filter((field) => field.name);
+  const isRefused = document.querySelector(".told[role=alert]");
+  const kept = JSON.parse(sessionStorage.getItem(key) ?? "{}");
+  if (kept.sent && !isRefused) {
+    sessionStorage.removeItem(key);
+  } else {
+    for (const field of texts()) {
+      if (kept[field.name] && field.value === field.defaultValue && !isRefused) {
+        field.value = kept[field.name];
+        const folded = form.closest("details");
+        if (folded) folded.open = true;
+      }
+    }
+  }
+  const keep = (sent) => {
+    const words = { sent };
+    for (const field of texts()) if (field.value !== field.defaultValue) words[field.name] = field.value;
+    sessionStorage.setItem(key, JSON.stringify(words));
+  };
+  form.addEventListener("input", () => keep(false));
+  form.addEventListener("submit", () => keep(true));
+}
+
+// The keyboard: j and k go through a list, Enter opens, x chooses, * chooses all, a goes to what is done with the
+// chosen ones or to the next step, / to the search, ? tells all this. Not while something is typed or composed.
+const rows = [...document.querySelectorAll("[data-row]")];
+const bulk = document.querySelector("[data-bulk]");
+const boxes = rows.map((row) => row.querySelector("input[type=checkbox]")).filter(Boolean);
+let at = -1;
+const go = (to) => {
+  if (rows.length === 0) return;
+  rows[at]?.classList.remove("at");
+  at = Math.max(0, Math.min(rows.length - 1, to));
+  rows[at].classList.add("at");
+  rows[at].scrollIntoView({ block: "nearest" });
+  rows[at].querySelector("a")?.focus({ preventScroll: true });
+};
+const count = () => {
+  const shown = bulk?.querySelector("[data-chosen]");
+  const chosen = boxes.filter((box) => box.checked).length;
+  if (shown) shown.textContent = chosen > 0 ? `${chosen}` : "";
+};
+for (const box of boxes) box.addEventListener("change", count);
+const open = (part) => {
+  if (!part) return;
+  if (part instanceof HTMLDetailsElement) part.open = true;
+  part.querySelector("select,textarea,input:not([type=hidden]),button")?.focus();
+};
+const help = document.querySelector("dialog[data-keys]");
+const keys = {
+  j: () => go(at + 1),
+  k: () => go(at - 1),
+  x: () => {
+    const box = rows[at]?.querySelector("input[type=checkbox]");
+    if (box) box.click();
+  },
+  "*": () => {
+    const all = boxes.some((box) => !box.checked);
+    for (const box of boxes) box.checked = all;
+    count();
+  },
+  a: () => open(bulk ?? document.querySelector(".panel.next") ?? rows[at]),
+  "/": () => document.querySelector("input[type=search]")?.focus(),
+  "?": () => help?.showModal(),
+};
+document.addEventListener("keydown", (event) => {
+  if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest("input:not([type=checkbox]):not([type=radio]),textarea,select,[contenteditable]");
+  if (typing) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const done = keys[event.key];
+  if (!done) return;
+  event.preventDefault();
+  done();
+});

@@ -13,6 +13,7 @@ mod peer;
 #[path = "../../tests/it/postgres.rs"]
 mod postgres;
 mod served;
+mod stats;
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -48,6 +49,9 @@ fn main() {
     }
     for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("clocks")) {
         clocks::measure(engine);
+    }
+    for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("stats")) {
+        stats::stats(engine);
     }
 }
 

@@ -62,7 +62,7 @@ fn read(path: &std::path::Path) -> Result<Value, Failure> {
 async fn load(app: &App, file: &Value, year: Option<i32>, replace: bool) -> Outcome {
     let loaded = setup::load_years(app, &on_the_server(), file, year, replace).await;
     for it in loaded.map_err(|error| failed("load official years", error))? {
-        let (year, fate, n_off, n_working) = (it.year, it.fate, it.n_off, it.n_working);
+        let (year, fate, n_off, n_working) = (it.year, it.fate.as_str(), it.n_off, it.n_working);
         say(&format!("{year} {fate}: {n_off} days off, {n_working} make-up working days"))?;
     }
     Ok(())
@@ -79,10 +79,8 @@ async fn list(app: &App, is_json: bool) -> Outcome {
     for it in years {
         let n_working = it.days.days.iter().filter(|it| it.is_working).count();
         let n_off = it.days.days.len() - n_working;
-        say(&format!(
-            "{} {:<8} {n_off} days off, {n_working} make-up working days",
-            it.days.year, it.origin
-        ))?;
+        let (year, origin) = (it.days.year, it.origin.as_str());
+        say(&format!("{year} {origin:<8} {n_off} days off, {n_working} make-up working days"))?;
     }
     Ok(())
 }

@@ -11,7 +11,10 @@ mod doctor;
 mod export;
 mod import;
 mod node;
+mod policy;
 mod serve;
+mod slips;
+mod stats;
 mod unit;
 mod user;
 
@@ -70,6 +73,9 @@ enum Command {
     /// Load and list official days off and swapped working days
     #[command(subcommand)]
     Calendar(calendar::CalendarCommand),
+    /// Try policies out on a past period
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Take in the rows of a CSV or XLSX file, each once
     Import(import::ImportArgs),
     /// Keep the staff's accounts
@@ -78,6 +84,11 @@ enum Command {
     /// Verify the trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Give out slips with stubs, as one HTML file to print
+    Slips(slips::SlipsArgs),
+    /// Keep the figures' roll-ups
+    #[command(subcommand)]
+    Stats(stats::StatsCommand),
     /// Export tickets or events
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -241,10 +252,13 @@ fn run(line: &Line) -> Outcome {
         Command::Node(command) => node::run(&open(settings()?)?, command.clone()),
         Command::Unit(command) => unit::run(&open(settings()?)?, command.clone()),
         Command::Calendar(command) => calendar::run(&open(settings()?)?, command.clone()),
+        Command::Policy(command) => policy::run(&open(settings()?)?, command),
         Command::Demo(args) => demo::run(&settings()?, args),
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Audit(command) => audit::run(settings()?, command),
+        Command::Slips(args) => slips::run(&open(settings()?)?, args),
+        Command::Stats(command) => stats::run(&open(settings()?)?, command),
         Command::Export(command) => export::run(&open(settings()?)?, command),
         Command::Openapi => {
             let document = crate::http::document().to_pretty_json().map_err(Failure::of)?;

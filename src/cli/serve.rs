@@ -1,5 +1,6 @@
 //! `serve`: the server and the timers, until a signal ends them gracefully.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,14 +10,28 @@ use tokio::sync::watch;
 use super::{Failure, Outcome, open};
 use crate::config::Settings;
 use crate::http::Server;
-use crate::service::App;
+use crate::service::{App, first};
 use crate::worker;
 
 /// Runs until SIGTERM or SIGINT: no new connections, running requests are finished, the store is
 /// emptied. A second signal ends the process at once; the store loses nothing it has acknowledged.
 pub(super) fn run(settings: Settings) -> Outcome {
     let app = open(settings)?;
-    actix_web::rt::System::new().block_on(serve(app, |_address| Ok(())))
+    let system = actix_web::rt::System::new();
+    let is_first = system
+        .block_on(first::is_open(&app))
+        .map_err(|cause| Failure::Failed(format!("could not look for an administrator: {cause}")))?;
+    let link = format!("{}/setup/{}", app.settings.public_url, first::key(&app));
+    system.block_on(serve(app, |_address| if is_first { tell_first(&link) } else { Ok(()) }))
+}
+
+/// Tells whoever started the server how to set it up. Not through the log, which others read.
+fn tell_first(link: &str) -> Outcome {
+    let told = writeln!(
+        std::io::stderr(),
+        "还没有管理员，请在浏览器中打开（只能用一次） no administrator yet; open once in a browser:\n  {link}"
+    );
+    told.map_err(|cause| Failure::Failed(format!("could not write to stderr: {cause}")))
 }
 
 /// Serves until a signal; `announce` is told the address once it is listened on.

@@ -2,7 +2,7 @@
 
 use super::sla::{Level, Stage};
 use super::ticket::event::TicketEvent;
-use super::ticket::{Change, Source};
+use super::ticket::{Change, Channel, Source};
 use super::value::At;
 use crate::words;
 
@@ -14,6 +14,10 @@ words! {
         WaitingEnded = "waiting_ended",
         /// The official days of a year are not known that due times need.
         CalendarMissing = "calendar_missing",
+        /// More time was granted, and no machine tells the resident.
+        TellResident = "tell_resident",
+        /// A box was not opened by its schedule.
+        BoxUnopened = "box_unopened",
     }
 }
 
@@ -44,6 +48,11 @@ pub struct Telling {
 }
 
 impl Telling {
+    /// The new date is to be told by hand.
+    pub fn by_hand(due_at: At) -> Self {
+        Self { due_at: Some(due_at), ..Self::of(NoticeKind::TellResident, vec![Audience::Hands]) }
+    }
+
     fn of(kind: NoticeKind, to: Vec<Audience>) -> Self {
         Self { kind, stage: None, percent: None, level: None, due_at: None, to }
     }
@@ -74,10 +83,17 @@ pub fn tellings(change: &Change) -> Vec<Telling> {
             .iter()
             .any(|it| matches!(it.event, TicketEvent::ClockBreached { stage: of, .. } if of == stage))
     };
+    // A machine writes by e-mail and text message; the board and the receipt show it by themselves.
+    let is_by_hand = matches!(change.ticket().channel, Channel::Letter | Channel::Call | Channel::Visit);
+    let granted = entries.iter().filter(|_| is_by_hand).filter_map(|it| {
+        let TicketEvent::ExtensionGranted { due_at, .. } = it.event else { return None };
+        Some(Telling::by_hand(due_at))
+    });
     entries
         .iter()
         .filter(|it| !matches!(it.event, TicketEvent::ClockWarned { stage, .. } if is_breached(stage)))
         .filter_map(|it| telling(&it.event, it.is_times))
+        .chain(granted)
         .collect()
 }
 

@@ -78,12 +78,37 @@ routes! {
     GET "/login" => web::desk::door::login;
     POST "/login" => web::desk::door::sign_in;
     POST "/logout" => web::desk::door::sign_out;
+    GET "/desk" => web::desk::queue::page;
+    POST "/desk/bulk" => web::desk::bulk::act;
+    GET "/desk/mine" => web::desk::mine::page;
+    GET "/desk/watch" => web::desk::watch::page;
+    GET "/desk/new" => web::desk::new::page;
+    POST "/desk/new" => web::desk::new::send;
+    GET "/desk/tickets/{number}" => web::desk::ticket::page;
+    POST "/desk/tickets/{number}/replies/{id}" => web::desk::ticket::act::decide_reply;
+    POST "/desk/tickets/{number}/extensions/{id}" => web::desk::ticket::act::decide_extension;
+    POST "/desk/tickets/{number}/{verb}" => web::desk::ticket::act::act;
     GET "/desk/account" => web::desk::account::page;
     POST "/desk/account/password" => web::desk::account::change_password;
     POST "/desk/account/sessions" => web::desk::account::end_sessions;
     POST "/desk/account/totp" => web::desk::account::change_totp;
     GET "/desk/notices" => web::desk::notices::page;
     POST "/desk/notices" => web::desk::notices::read;
+
+    GET "/admin" => web::desk::admin::home;
+    GET "/admin/users" => web::desk::admin::users::list;
+    POST "/admin/users" => web::desk::admin::users::add;
+    GET "/admin/users/{code}" => web::desk::admin::users::one;
+    POST "/admin/users/{code}" => web::desk::admin::users::change;
+    GET "/admin/{part}" => web::desk::admin::list;
+    POST "/admin/{part}" => web::desk::admin::add;
+    GET "/admin/{part}/{code}" => web::desk::admin::one;
+    POST "/admin/{part}/{code}" => web::desk::admin::change;
+    GET "/audit" => web::desk::audit::page;
+    GET "/audit/setup" => web::desk::audit::setup;
+    GET "/audit/tickets/{number}" => web::desk::audit::ticket;
+    GET "/setup/{key}" => web::desk::admin::first::page;
+    POST "/setup/{key}" => web::desk::admin::first::begin;
 
     // Tickets.
     POST "/api/v1/tickets" => api::tickets::submit;
@@ -129,6 +154,17 @@ routes! {
     POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
 
+    // Collections: from the box to the desk.
+    POST "/api/v1/collections" => api::collections::open;
+    GET "/api/v1/collections" => api::collections::list;
+    GET "/api/v1/collections/{id}" => api::collections::read;
+    POST "/api/v1/collections/{id}/letters" => api::collections::register;
+    POST "/api/v1/collections/{id}/confirm" => api::collections::confirm;
+    POST "/api/v1/collections/{id}/close" => api::collections::close;
+    POST "/api/v1/slips" => api::slips::print;
+    POST "/api/v1/kiosk/heartbeat" => api::kiosk::heartbeat;
+    POST "/api/v1/kiosk/slips" => api::kiosk::reserve;
+
     // The board.
     GET "/api/v1/board" => api::board::list;
 
@@ -141,6 +177,10 @@ routes! {
 
     // Figures.
     GET "/api/v1/stats/summary" => api::statistics::summary;
+    GET "/api/v1/stats/custody" => api::custody::custody;
+    GET "/api/v1/stats/series" => api::statistics::series;
+    GET "/api/v1/stats/breakdown" => api::statistics::breakdown;
+    GET "/api/v1/stats/backlog" => api::statistics::backlog;
 
     // Signing in.
     POST "/api/v1/auth/login" => api::auth::login;
@@ -193,6 +233,7 @@ routes! {
     DELETE "/api/v1/templates/{code}" => api::setup::templates::retire;
     GET "/api/v1/policies" => api::setup::policies::list;
     POST "/api/v1/policies" => api::setup::policies::add;
+    GET "/api/v1/policies/in-force" => api::setup::in_force::get;
     GET "/api/v1/policies/{code}" => api::setup::policies::get;
     PATCH "/api/v1/policies/{code}" => api::setup::policies::change;
     DELETE "/api/v1/policies/{code}" => api::setup::policies::retire;

@@ -8,20 +8,22 @@ use super::{App, Caller, Error};
 use crate::domain::audit::export::ExportAudit;
 use crate::domain::audit::{
     AuditKeys, Chain, Community, DayRow, EventRow, Finding, HeadRow, NumberRow, Numbers, Report, SetupAudit,
-    Spot, TicketRows, verify_tickets,
+    Spot, TicketRows, verify_collections, verify_tickets,
 };
-use crate::domain::event::Stream;
+use crate::domain::event::{Recorded, Stream};
 use crate::domain::people::{Permission, Staff, may};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::value::NodeId;
 use crate::keys::Keys;
 use crate::store::audit::{self, ROWS_MAX, Which};
-use crate::store::{Db, Store, StoreError, setup};
+use crate::store::{Db, Store, StoreError, events, setup};
 
 /// Events and numbers read at once.
 const PAGE: i64 = 5_000;
 /// Bytes of an export's line, at most: a letter's event is a few thousand.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Chains that are verified with their rows, batch by batch.
+const APART: [Stream; 2] = [Stream::Ticket, Stream::Collection];
 /// Tickets of one answer over HTTP.
 pub const LIMIT_MAX: i64 = 200;
 const LIMIT_DEFAULT: i64 = 100;
@@ -49,6 +51,16 @@ pub fn verify_database(
     loop {
         let (rows, upto) = store.read_blocking(move |db: &mut Db| audit::batch(db, after))?;
         verify_batch(&rows, keys, &mut report);
+        progress(report.n_events);
+        match upto {
+            Some(upto) => after = upto,
+            None => break,
+        }
+    }
+    let mut after = i64::MIN;
+    loop {
+        let (rows, upto) = store.read_blocking(move |db: &mut Db| audit::collection_batch(db, after))?;
+        verify_collections(&rows, audit_keys(keys), &mut report);
         progress(report.n_events);
         match upto {
             Some(upto) => after = upto,
@@ -83,7 +95,7 @@ fn verify_batch(rows: &TicketRows, keys: &Keys, report: &mut Report) {
 fn verify_setup(db: &mut Db, keys: &Keys) -> Result<(Report, HashMap<i64, Community>), StoreError> {
     let keys = audit_keys(keys);
     let mut report = Report::default();
-    let heads: Vec<HeadRow<true>> = report.read_rows("", &audit::other_heads(db)?);
+    let heads: Vec<HeadRow<true>> = report.read_rows("", &audit::other_heads(db, &APART)?);
     let mut heads: HashMap<(String, i64), HeadRow<true>> =
         heads.into_iter().map(|it| ((it.stream.clone(), it.stream_id), it)).collect();
     let mut setup = SetupAudit::default();
@@ -91,7 +103,7 @@ fn verify_setup(db: &mut Db, keys: &Keys) -> Result<(Report, HashMap<i64, Commun
     let mut after: Option<(String, i64, i64)> = None;
     loop {
         let from = after.as_ref().map(|(stream, id, seq)| (stream.as_str(), *id, *seq));
-        let page = audit::other_events(db, from, PAGE)?;
+        let page = audit::other_events(db, &APART, from, PAGE)?;
         let n_rows = i64::try_from(page.len()).unwrap_or(i64::MAX);
         let n_findings = report.n_findings;
         let events: Vec<EventRow<true>> = report.read_rows("", &page);
@@ -219,6 +231,62 @@ pub struct Verified {
     pub next_cursor: Option<String>,
 }
 
+/// So many events of the set-up are looked through for one page.
+const SETUP_EVENTS_LOOKED_MAX: i64 = 50_000;
+const SETUP_EVENTS_AT_ONCE: i64 = 500;
+
+/// The trail of the set-up after event `after`, oldest first: what names a node where `caller` may verify; at a top
+/// node all of it.
+///
+/// # Errors
+/// `Forbidden` without the right anywhere.
+pub async fn list_setup_events(
+    app: &App,
+    caller: &Caller,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Recorded>, Error> {
+    let staff = caller.actor.staff().ok_or(Refusal::Unauthenticated)?.clone();
+    if !staff.may_somewhere(Permission::VerifyTrail) {
+        return Err(Refusal::Forbidden(Permission::VerifyTrail).into());
+    }
+    let limit_usize = usize::try_from(limit).unwrap_or(0);
+    app.store
+        .read(move |db: &mut Db| {
+            let mut nodes = Vec::new();
+            for grant in staff.grants.iter().filter(|it| may(it.role, Permission::VerifyTrail)) {
+                nodes.extend(setup::subtree_nodes(db, &grant.path)?);
+            }
+            let sees_all = staff.may_at_top(Permission::VerifyTrail);
+            let (mut found, mut cursor) = (Vec::new(), after);
+            while cursor < after + SETUP_EVENTS_LOOKED_MAX {
+                let part = events::list(db, Stream::Setup, 0, cursor, SETUP_EVENTS_AT_ONCE)?;
+                let Some(last) = part.last() else { break };
+                cursor = last.seq;
+                found.extend(part.into_iter().filter(|it| sees_all || names_one_of(&it.data, &nodes)));
+                if found.len() >= limit_usize {
+                    break;
+                }
+            }
+            found.truncate(limit_usize);
+            Ok(found)
+        })
+        .await
+}
+
+/// True when the fields of a set-up event name one of `nodes`: as the node itself, as the one an entry hangs at,
+/// or as the one a user has a role at.
+fn names_one_of(data: &str, nodes: &[crate::domain::setup::Node]) -> bool {
+    let Ok(fields) = serde_json::from_str::<serde_json::Value>(data) else { return false };
+    let is_code = |it: &serde_json::Value| nodes.iter().any(|node| it.as_str() == Some(node.code.as_str()));
+    let is_id = |it: &serde_json::Value| nodes.iter().any(|node| it.as_i64() == Some(node.id.0));
+    let is_path = |it: &serde_json::Value| nodes.iter().any(|node| it.as_str() == Some(node.path.as_str()));
+    let roles = fields["roles"].as_array();
+    is_path(&fields["path"])
+        || is_id(&fields["node"])
+        || roles.is_some_and(|it| it.iter().any(|role| is_code(&role["node"])))
+}
+
 /// Verifies the next tickets of the nodes where `caller` may verify; the last part also compares the numbers.
 ///
 /// Sealed tickets are among them: of these, too, an auditor learns whether they are whole, and nothing else.
@@ -267,6 +335,15 @@ fn verify_page(db: &mut Db, keys: &Keys, staff: &Staff, after: i64, limit: i64) 
     if next_cursor.is_none() {
         let (_, communities) = verify_setup(db, keys)?;
         report.join(verify_numbers(db, &communities, Some(&nodes))?);
+        let mut after = i64::MIN;
+        loop {
+            let (rows, upto) = audit::collection_batch(db, after)?;
+            verify_collections(&rows, audit_keys(keys), &mut report);
+            match upto {
+                Some(upto) => after = upto,
+                None => break,
+            }
+        }
     }
     Ok(Verified { report, next_cursor })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::standing::Standing;
-use super::{App, Caller, Error, notices};
+use super::{App, Caller, Error, messages, notices};
 use crate::domain::calendar::WorkingCalendar;
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::{Node, PolicyInForce};
@@ -112,7 +112,8 @@ pub fn keep(db: &mut Db, app: &App, change: &Change) -> Result<(), Error> {
         let hmac = phone.map(|it| chain::keyed_hash(&app.keys.phone, &it));
         tickets::index_phone(db, ticket.id, hmac.as_ref().map(<[u8; 32]>::as_slice), change.is_new())?;
     }
-    notices::tell(db, change)?;
+    notices::tell(db, app, change)?;
+    messages::queue_extensions(db, app, change)?;
     for reply in change.to_send() {
         let message_id = format!(
             "{}.{}@{}",

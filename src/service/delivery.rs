@@ -20,19 +20,19 @@ use crate::store::{Db, outbox, tickets};
 /// Messages claimed in one round; the rest follow in the next.
 const MESSAGES_PER_ROUND: i64 = 20;
 /// Conversations with the mail server at one time; small servers refuse more.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 /// A claim holds this long: five turns of four letters, thirty seconds each, and some room.
-const LEASE: TimeDelta = TimeDelta::minutes(3);
+pub(super) const LEASE: TimeDelta = TimeDelta::minutes(3);
 /// Seconds between one try and the next: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h
 /// (TRUST, after the table of Standard Webhooks); then the reply is given up.
 const PAUSES_S: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 /// One try, and one after each pause.
-const ATTEMPTS_MAX: i64 = 10;
+pub(super) const ATTEMPTS_MAX: i64 = 10;
 /// Each pause is lengthened by up to a fifth, so that what failed together does not come back together.
 const JITTER: f64 = 0.2;
 
 /// Characters of a reply that a text message carries; the rest stands at the receipt.
-const TEXT_CHARS_MAX: usize = 300;
+pub(super) const TEXT_CHARS_MAX: usize = 300;
 
 /// What one round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,14 +57,14 @@ enum Fate {
 
 /// What carries the messages of one channel.
 #[derive(Clone)]
-enum Carrier {
+pub(super) enum Carrier {
     Mail(Mailer),
     Text(Texter),
 }
 
 impl Carrier {
     /// The carrier of `channel`; None while the settings name none, or a person carries it.
-    fn of(settings: &Settings, channel: Channel) -> Result<Option<Self>, String> {
+    pub(super) fn of(settings: &Settings, channel: Channel) -> Result<Option<Self>, String> {
         match channel {
             Channel::Email => {
                 let mailer = settings.smtp_url.as_ref().map(|url| Mailer::new(url, &settings.mail_from));
@@ -75,7 +75,7 @@ impl Carrier {
         }
     }
 
-    async fn send(&self, outgoing: &Outgoing) -> Result<(), NotSent> {
+    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<(), NotSent> {
         match (self, outgoing) {
             (Self::Mail(mailer), Outgoing::Mail(letter)) => mailer.send(letter).await,
             (Self::Text(texter), Outgoing::Text(message)) => texter.send(message).await,
@@ -88,7 +88,7 @@ impl Carrier {
 }
 
 /// A message as its channel has it.
-enum Outgoing {
+pub(super) enum Outgoing {
     Mail(Letter),
     Text(TextMessage),
 }
@@ -149,7 +149,7 @@ pub fn is_set(settings: &Settings, channel: Channel) -> bool {
 }
 
 /// The pause after the attempt of this number, from 1; none after the last. `chance` is from 0 to 1.
-fn pause(n_attempts: i64, chance: f64) -> Option<TimeDelta> {
+pub(super) fn pause(n_attempts: i64, chance: f64) -> Option<TimeDelta> {
     let index = usize::try_from(n_attempts - 1).ok()?;
     let pause = TimeDelta::seconds(*PAUSES_S.get(index)?);
     let jitter = std::time::Duration::from_secs(pause.num_seconds().unsigned_abs())
@@ -158,7 +158,7 @@ fn pause(n_attempts: i64, chance: f64) -> Option<TimeDelta> {
 }
 
 /// Another chance for each message of a round: steps of the golden ratio lie evenly apart.
-fn spread(chance: f64, id: i64) -> f64 {
+pub(super) fn spread(chance: f64, id: i64) -> f64 {
     let step = f64::from(u32::try_from(id.rem_euclid(1_000_003)).unwrap_or(0));
     (chance + step * 0.618_033_988_749_895).fract()
 }
@@ -276,7 +276,7 @@ fn prepare(db: &mut Db, public_url: &str, message: &Message) -> Result<Ready, Er
 }
 
 /// The text with at most `chars_max` characters; what is left out is marked.
-fn cut(text: &str, chars_max: usize) -> String {
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((at, _)) => format!("{}……", &text[..at]),
         None => text.to_owned(),

@@ -4,27 +4,37 @@
 //! transaction; no mail, file or network inside it. `&App` stops here: below, narrow things are asked for.
 
 pub mod accounts;
+pub mod agenda;
 pub mod attachments;
 pub mod audit;
 pub mod board;
 mod calendars;
 pub mod circumstances;
 pub mod clocks;
+pub mod collections;
 pub mod delivery;
 pub mod desk;
+pub mod dossier;
 pub mod export;
 pub mod files;
+pub mod first;
 pub mod guide;
 pub mod health;
 pub mod import;
+pub mod in_force;
 pub mod intake;
+pub mod mailboxes;
+pub mod messages;
 pub mod notices;
 pub mod orders;
 pub mod queue;
 pub mod receipts;
 pub mod setup;
+pub mod simulate;
+pub mod slips;
 mod standing;
 pub mod start;
+pub mod statistics;
 pub mod story;
 pub mod timer;
 pub mod tokens;

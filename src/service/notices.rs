@@ -2,14 +2,15 @@
 
 use chrono_tz::Tz;
 
-use super::{App, Caller, Error};
-use crate::domain::notice::{Audience, NoticeKind, tellings};
+use super::{App, Caller, Error, messages};
+use crate::domain::notice::{Audience, NoticeKind, Telling, tellings};
 use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
-use crate::domain::setup::DEFAULT_ZONE;
+use crate::domain::setup::{DEFAULT_ZONE, Node};
 use crate::domain::ticket::{Change, Ticket};
-use crate::domain::value::{AccountId, At, NodeId};
-use crate::store::{Db, notices, people, setup};
+use crate::domain::value::{AccountId, At, NodeId, TicketId};
+use crate::store::tickets::By;
+use crate::store::{Db, notices, people, setup, tickets};
 
 pub use crate::store::notices::Notice as Shown;
 
@@ -17,7 +18,7 @@ pub use crate::store::notices::Notice as Shown;
 pub const LIMIT_MAX: i64 = 200;
 
 /// Tells staff what a change holds for them.
-pub(super) fn tell(db: &mut Db, change: &Change) -> Result<(), Error> {
+pub(super) fn tell(db: &mut Db, app: &App, change: &Change) -> Result<(), Error> {
     let told = tellings(change);
     let ticket = change.ticket();
     if change.missing_year().is_some() {
@@ -41,8 +42,30 @@ pub(super) fn tell(db: &mut Db, change: &Change) -> Result<(), Error> {
             _ => None,
         };
         for person in people {
-            notices::add(db, person, ticket.id, &telling, alerted.as_deref(), change.at())?;
+            let id = notices::add(db, person, ticket.id, &telling, alerted.as_deref(), change.at())?;
+            if telling.kind == NoticeKind::Emergency {
+                messages::queue_emergency(db, app, person, id, change.at())?;
+            }
         }
+    }
+    Ok(())
+}
+
+/// Tells clerks and supervisors, those nearest to its node, that a box was not opened by `due_at`.
+pub(super) fn tell_unopened(
+    db: &mut Db,
+    node: &Node,
+    mailbox: &str,
+    due_at: At,
+    now: At,
+) -> Result<(), Error> {
+    let nodes = nodes_down_to(&node.path);
+    let mut people = notices::nearest(db, Role::Clerk, &nodes)?;
+    people.extend(notices::nearest(db, Role::Supervisor, &nodes)?);
+    people.sort_unstable();
+    people.dedup();
+    for person in people {
+        notices::tell_unopened(db, person, node.id, mailbox, due_at, now)?;
     }
     Ok(())
 }
@@ -92,6 +115,28 @@ fn people_of(
             None => people_of(db, Audience::Triagers, ticket, nodes, now)?,
         },
     })
+}
+
+/// A resident could not be told of a new date by machine: whoever has the ticket in hand shall.
+///
+/// # Errors
+/// Only those of the database.
+pub(super) fn tell_by_hand(
+    db: &mut Db,
+    ticket: Option<i64>,
+    extension: Option<i64>,
+    now: At,
+) -> Result<(), Error> {
+    let Some(ticket) = ticket.map(|it| tickets::find(db, By::Id(TicketId(it)))).transpose()?.flatten() else {
+        return Ok(());
+    };
+    let granted = ticket.extensions.iter().find(|it| Some(i64::from(it.id)) == extension);
+    let Some(telling) = granted.map(|it| Telling::by_hand(it.due_at)) else { return Ok(()) };
+    let nodes = nodes_down_to(&setup::find_node(db, ticket.handling_node)?.path);
+    for person in people_of(db, Audience::Hands, &ticket, &nodes, now)? {
+        notices::add(db, person, ticket.id, &telling, None, now)?;
+    }
+    Ok(())
 }
 
 /// Who is on duty at `now` at the nearest of these nodes, which go from the top down, where anybody is.

@@ -1,17 +1,18 @@
-//! The queue, the search and the first figures: what a person's nodes and units hold.
+//! The queue and the search: what a person's nodes and units hold.
 
 use super::files::{self, TicketFile};
 use super::{App, Caller, Error};
+use crate::domain::chain;
 use crate::domain::event::{Draft, Stamp, Stream};
 use crate::domain::number::Number;
 use crate::domain::people::{Permission, Role, Staff, may};
 use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::search::Query;
 use crate::domain::setup::SetupKind;
+use crate::domain::statistics::{Figure, Part};
 use crate::domain::ticket::intake::{clean_line, parse_phone};
-use crate::domain::ticket::{Priority, Source, Status};
+use crate::domain::ticket::{Kind, Priority, Source, Status};
 use crate::domain::value::{At, SetupId};
-use crate::domain::{chain, setup::Node};
 use crate::store::queue::{Filter, Page, Scope};
 use crate::store::tickets::By;
 use crate::store::{Db, events, people, queue, setup, tickets};
@@ -44,6 +45,12 @@ pub struct Asked {
     /// Code of a mailbox.
     pub mailbox: Option<String>,
     pub building: Option<String>,
+    pub kind: Option<String>,
+    /// Name of a figure of `GET /stats/summary`, `time_to_…` included: the tickets behind it. Without a node, those of
+    /// the nodes whose figures the caller may read.
+    pub figure: Option<String>,
+    /// Which of the figure's tickets: `numerator`, `denominator` (default), `missed` or `excluded`.
+    pub part: Option<String>,
     /// Code of a node: received there or below.
     pub node: Option<String>,
     /// Received at or after, RFC 3339 with offset.
@@ -75,6 +82,12 @@ pub async fn list(app: &App, caller: &Caller, asked: Asked) -> Result<Listed, Er
     let staff = caller.actor.staff().ok_or(Refusal::Unauthenticated)?;
     if !staff.may_somewhere(Permission::ReadTicket) {
         return Err(Refusal::Forbidden(Permission::ReadTicket).into());
+    }
+    if asked.figure.is_some() && !staff.may_somewhere(Permission::ReadStatistics) {
+        return Err(Refusal::Forbidden(Permission::ReadStatistics).into());
+    }
+    if asked.figure.is_some() {
+        super::statistics::catch_up(app).await;
     }
     if phone_of(staff, asked.q.as_deref()).is_some() {
         record_phone_search(app, caller).await?;
@@ -135,6 +148,7 @@ fn read_asked(db: &mut Db, app: &App, staff: &Staff, asked: &Asked, now: At) -> 
         statuses: statuses(asked.status.as_deref(), &mut faults),
         source: word("source", asked.source.as_deref(), Source::parse, Source::ALL, &mut faults),
         priority: word("priority", asked.priority.as_deref(), Priority::parse, Priority::ALL, &mut faults),
+        kind: word("kind", asked.kind.as_deref(), Kind::parse, Kind::ALL, &mut faults),
         building: asked.building.as_deref().map(clean_line),
         due_before: time("due_before", asked.due_before.as_deref(), &mut faults),
         received_from: time("from", asked.from.as_deref(), &mut faults),
@@ -153,9 +167,62 @@ fn read_asked(db: &mut Db, app: &App, staff: &Staff, asked: &Asked, now: At) -> 
             None => faults.add("node", unknown("节点", "node", code)),
         }
     }
+    read_figure(db, staff, asked, &mut filter, &mut faults)?;
     let number = read_words(app, staff, asked.q.as_deref(), &mut filter, &mut faults);
     let page = read_page(asked, &mut faults);
     Ok(faults.check((filter, page, number))?)
+}
+
+/// The entries of `kind` with this code that the person's nodes know; of a category, those below it too.
+///
+/// The same code may stand at several of the person's nodes: all of them are meant.
+///
+/// # Errors
+/// Only those of the database.
+pub(super) fn entries_of(
+    db: &mut Db,
+    staff: &Staff,
+    kind: SetupKind,
+    code: &str,
+) -> Result<Vec<SetupId>, Error> {
+    let coded = setup::entries_coded(db, kind, code.trim())?;
+    let near =
+        |path: &str| staff.grants.iter().any(|it| path.starts_with(&it.path) || it.path.starts_with(path));
+    let found = coded.into_iter().filter(|(_, path)| near(path)).map(|(entry, _)| entry.id);
+    let mut ids: Vec<SetupId> = found.collect();
+    if kind == SetupKind::Category {
+        let tops = std::mem::take(&mut ids);
+        for id in tops {
+            ids.extend(setup::with_descendants(db, id)?);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids.truncate(CATEGORIES_MAX);
+    }
+    Ok(ids)
+}
+
+/// The tickets behind a figure: exactly those it was counted from.
+fn read_figure(
+    db: &mut Db,
+    staff: &Staff,
+    asked: &Asked,
+    filter: &mut Filter,
+    faults: &mut Faults,
+) -> Result<(), Error> {
+    let part = word("part", asked.part.as_deref(), Part::parse, Part::ALL, faults);
+    let Some(name) = &asked.figure else {
+        if asked.part.is_some() {
+            faults.add("figure", "part 要和 figure 一起用。 Give figure with part.");
+        }
+        return Ok(());
+    };
+    let figure = word("figure", Some(name), Figure::parse, Figure::ALL, faults);
+    filter.behind = figure.map(|it| (it, part.unwrap_or(Part::Denominator)));
+    if asked.node.is_none() {
+        filter.nodes = Some(super::statistics::statistics_nodes(db, staff)?);
+    }
+    Ok(())
 }
 
 /// Looks up unit, category, mailbox and assignee among what the person's nodes know.
@@ -166,34 +233,23 @@ fn read_codes(
     filter: &mut Filter,
     faults: &mut Faults,
 ) -> Result<(), Error> {
-    // The same code may stand at several of the person's nodes: all of them are meant.
-    let all = |db: &mut Db, kind, code: &str| -> Result<Vec<SetupId>, Error> {
-        let coded = setup::entries_coded(db, kind, code.trim())?;
-        let near = |path: &str| {
-            staff.grants.iter().any(|it| path.starts_with(&it.path) || it.path.starts_with(path))
-        };
-        Ok(coded.into_iter().filter(|(_, path)| near(path)).map(|(entry, _)| entry.id).collect())
-    };
     if let Some(code) = &asked.unit {
-        filter.units = all(db, SetupKind::Unit, code)?;
+        filter.units = entries_of(db, staff, SetupKind::Unit, code)?;
         if filter.units.is_empty() {
             faults.add("unit", unknown("承办单位", "unit", code));
         }
     }
     if let Some(code) = &asked.mailbox {
-        filter.mailboxes = all(db, SetupKind::Mailbox, code)?;
+        filter.mailboxes = entries_of(db, staff, SetupKind::Mailbox, code)?;
         if filter.mailboxes.is_empty() {
             faults.add("mailbox", unknown("信箱", "mailbox", code));
         }
     }
     if let Some(code) = &asked.category {
-        for id in all(db, SetupKind::Category, code)? {
-            filter.categories.extend(setup::with_descendants(db, id)?);
-        }
+        filter.categories = entries_of(db, staff, SetupKind::Category, code)?;
         if filter.categories.is_empty() {
             faults.add("category", unknown("类别", "category", code));
         }
-        filter.categories.truncate(CATEGORIES_MAX);
     }
     if let Some(username) = &asked.assignee {
         let paths: Vec<&str> = staff.grants.iter().map(|it| it.path.as_str()).collect();
@@ -306,7 +362,7 @@ fn statuses(given: Option<&str>, faults: &mut Faults) -> Vec<Status> {
     statuses
 }
 
-fn word<T: Copy + std::fmt::Display>(
+pub(super) fn word<T: Copy + std::fmt::Display>(
     field: &str,
     given: Option<&str>,
     parse: impl Fn(&str) -> Option<T>,
@@ -322,12 +378,12 @@ fn word<T: Copy + std::fmt::Display>(
     found
 }
 
-fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let words = words.collect::<Vec<_>>().join(", ");
     format!("可用：{words}。 One of: {words}.")
 }
 
-fn time(field: &str, given: Option<&str>, faults: &mut Faults) -> Option<At> {
+pub(super) fn time(field: &str, given: Option<&str>, faults: &mut Faults) -> Option<At> {
     let given = given?;
     let at = At::parse(given);
     if at.is_none() {
@@ -336,72 +392,7 @@ fn time(field: &str, given: Option<&str>, faults: &mut Faults) -> Option<At> {
     at
 }
 
-fn unknown(what_zh: &str, what_en: &str, code: &str) -> String {
+pub(super) fn unknown(what_zh: &str, what_en: &str, code: &str) -> String {
     let code = shown(code);
     format!("没有这个{what_zh}：{code}。 There is no {what_en} {code}.")
-}
-
-/// The first figures of `/stats/summary`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// Tickets received in the node between the two moments.
-    pub intake: i64,
-    /// Tickets of the node that are not closed, declined, merged or withdrawn, now.
-    pub backlog: i64,
-}
-
-/// Intake and backlog of `node`, by default all of the person's nodes.
-///
-/// # Errors
-/// `NotFound` for a node that is not the person's; `Forbidden` without the right; `Invalid` for bad times.
-pub async fn summary(
-    app: &App,
-    caller: &Caller,
-    node: Option<String>,
-    from: Option<String>,
-    to: Option<String>,
-) -> Result<Summary, Error> {
-    let staff = caller.actor.staff().ok_or(Refusal::Unauthenticated)?.clone();
-    if !staff.may_somewhere(Permission::ReadStatistics) {
-        return Err(Refusal::Forbidden(Permission::ReadStatistics).into());
-    }
-    let mut faults = Faults::default();
-    let from = time("from", from.as_deref(), &mut faults).unwrap_or(At::from_micros(0));
-    let now = app.clock.now();
-    let to = time("to", to.as_deref(), &mut faults).unwrap_or(now + chrono::TimeDelta::seconds(1));
-    if from > to {
-        faults.add("to", "结束时间要晚于开始时间。 The end must be after the beginning.");
-    }
-    faults.check(())?;
-    app.store
-        .read(move |db: &mut Db| {
-            let nodes = statistics_nodes(db, &staff, node.as_deref())?;
-            let (intake, backlog) = queue::count_intake_and_backlog(db, &nodes, from, to)?;
-            Ok(Summary { intake, backlog })
-        })
-        .await
-}
-
-fn statistics_nodes(db: &mut Db, staff: &Staff, code: Option<&str>) -> Result<Vec<i64>, Error> {
-    let paths: Vec<String> = match code {
-        Some(code) => {
-            let node: Node = setup::find_node_by_code(db, &code.trim().to_uppercase())?
-                .filter(|it| staff.may_at(Permission::ReadStatistics, &it.path))
-                .ok_or_else(|| Refusal::NotFound(shown(code).to_owned()))?;
-            vec![node.path]
-        }
-        None => staff
-            .grants
-            .iter()
-            .filter(|it| may(it.role, Permission::ReadStatistics))
-            .map(|it| it.path.clone())
-            .collect(),
-    };
-    let mut nodes = Vec::new();
-    for path in paths {
-        nodes.extend(setup::subtree(db, &path)?.into_iter().map(|it| it.0));
-    }
-    nodes.sort_unstable();
-    nodes.dedup();
-    Ok(nodes)
 }

@@ -167,6 +167,11 @@ pub fn attempt_subject(key: &[u8], username: &str) -> String {
     hex(&mac(key, &[b"attempt", username.trim().to_lowercase().as_bytes()]))
 }
 
+/// The last part of the link that makes the first administrator.
+pub fn first_key(key: &[u8]) -> String {
+    hex(&mac(key, &[b"first"]))
+}
+
 fn tag(key: &[u8], used_for: &[u8], session_id: &str, secret: &str) -> Vec<u8> {
     let mut tag = mac(key, &[used_for, session_id.as_bytes(), secret.as_bytes()]);
     tag.truncate(TAG_BYTES);

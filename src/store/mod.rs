@@ -4,11 +4,15 @@
 //! a query truly differs; nothing here knows of HTTP, people's rights or the time of day.
 #![warn(clippy::missing_errors_doc)]
 
+pub mod agenda;
 pub mod audit;
 pub mod board;
+pub mod collections;
 pub mod db;
 pub mod events;
 pub mod files;
+pub mod mailboxes;
+pub mod messages;
 pub mod migrate;
 pub mod notices;
 pub mod outbox;
@@ -18,6 +22,7 @@ pub mod receipts;
 pub mod schema;
 pub mod search;
 pub mod setup;
+pub mod statistics;
 pub mod tickets;
 
 pub use db::{Db, Soundness, Store, StoreError, StoreFault, StoreGauges, StoreSettings};

@@ -20,7 +20,7 @@ pub struct Notice {
     pub number: Option<String>,
     pub node: Option<String>,
     pub kind: String,
-    /// What of the node: the year of a missing calendar.
+    /// What of the node: the year of a missing calendar, the code of a box that was not opened.
     pub subject: Option<String>,
     pub stage: Option<String>,
     pub percent: Option<i64>,
@@ -85,7 +85,7 @@ pub fn handlers(db: &mut Db, unit: SetupId) -> Result<Vec<AccountId>, StoreError
     Ok(people)
 }
 
-/// Puts a notice into an inbox.
+/// Puts a notice into an inbox and gives its id.
 ///
 /// # Errors
 /// Only those of the database.
@@ -96,8 +96,8 @@ pub fn add(
     told: &Telling,
     alerted: Option<&str>,
     now: At,
-) -> Result<(), StoreError> {
-    on!(db, |c| diesel::insert_into(notice::table)
+) -> Result<i64, StoreError> {
+    Ok(on!(db, |c| diesel::insert_into(notice::table)
         .values((
             notice::account_id.eq(to.0),
             notice::ticket_id.eq(Some(about.0)),
@@ -107,6 +107,31 @@ pub fn add(
             notice::level.eq(told.level.map(crate::domain::sla::Level::as_str)),
             notice::due_at.eq(told.due_at.map(At::micros)),
             notice::alerted.eq(alerted),
+            notice::created_at.eq(now.micros()),
+        ))
+        .returning(notice::id)
+        .get_result(c))?)
+}
+
+/// Tells of the mailbox with the code `mailbox` at a node, which was not opened by `due_at`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn tell_unopened(
+    db: &mut Db,
+    to: AccountId,
+    at: NodeId,
+    mailbox: &str,
+    due_at: At,
+    now: At,
+) -> Result<(), StoreError> {
+    on!(db, |c| diesel::insert_into(notice::table)
+        .values((
+            notice::account_id.eq(to.0),
+            notice::node_id.eq(Some(at.0)),
+            notice::kind.eq(NoticeKind::BoxUnopened.as_str()),
+            notice::subject.eq(Some(mailbox)),
+            notice::due_at.eq(Some(due_at.micros())),
             notice::created_at.eq(now.micros()),
         ))
         .execute(c))?;

@@ -1,10 +1,15 @@
 //! The outbox: what a machine must send, claimed before it is tried and settled after.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use super::db::{Db, StoreError, on};
 use super::schema::outbox;
 use crate::domain::value::{At, TicketId};
+
+/// No pause and no lease is longer: the longest pause is 24 h and a fifth. What is set farther ahead was set while the
+/// machine's clock was wrong, and is due.
+pub(super) const AHEAD_MAX: TimeDelta = TimeDelta::hours(30);
 
 /// A message that is due to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -64,8 +69,17 @@ macro_rules! due_messages {
         outbox::table
             .filter(outbox::channel.eq($channel))
             .filter(outbox::state.eq_any(["queued", "sending"]))
-            .filter(outbox::next_attempt_at.le($now.micros()))
-            .filter(outbox::leased_until.is_null().or(outbox::leased_until.le($now.micros())))
+            .filter(
+                outbox::next_attempt_at
+                    .le($now.micros())
+                    .or(outbox::next_attempt_at.gt(($now + AHEAD_MAX).micros())),
+            )
+            .filter(
+                outbox::leased_until
+                    .is_null()
+                    .or(outbox::leased_until.le($now.micros()))
+                    .or(outbox::leased_until.gt(($now + AHEAD_MAX).micros())),
+            )
             .order((outbox::next_attempt_at, outbox::id))
             .limit($limit)
             .select(Message::as_select())

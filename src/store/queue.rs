@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 
 use super::db::{Db, StoreError, on};
-use super::schema::{phone_index, ticket, ticket_supporting};
+use super::schema::{phone_index, statistics_ticket, ticket, ticket_supporting};
 use super::search::{self, Start};
 use super::tickets::{TicketRow, complete};
 use crate::domain::search::Query;
-use crate::domain::ticket::{Priority, Source, Status, Ticket};
+use crate::domain::statistics::{Figure, Part};
+use crate::domain::ticket::{Kind, Priority, Source, Status, Ticket, position};
 use crate::domain::value::{AccountId, At, SetupId, TicketId};
 
 /// With more nodes than this, one scan in order is cheaper than a query for each.
@@ -60,6 +61,9 @@ pub struct Filter {
     pub priority: Option<Priority>,
     pub mailboxes: Vec<SetupId>,
     pub building: Option<String>,
+    pub kind: Option<Kind>,
+    /// Behind this figure, as its roll-up counted them.
+    pub behind: Option<(Figure, Part)>,
     /// Received in one of these nodes.
     pub nodes: Option<Vec<i64>>,
     pub received_from: Option<At>,
@@ -68,6 +72,16 @@ pub struct Filter {
     /// Keyed hash of a whole phone number.
     pub phone_hmac: Option<Vec<u8>>,
     pub words: Option<Query>,
+}
+
+/// The column with the marks of a part.
+fn marks_of(part: Part) -> &'static str {
+    match part {
+        Part::Numerator => "numerators",
+        Part::Denominator => "denominators",
+        Part::Missed => "missed",
+        Part::Excluded => "excluded",
+    }
 }
 
 /// Which part of the list.
@@ -118,14 +132,29 @@ macro_rules! narrowed {
         if let Some(building) = &filter.building {
             query = query.filter(ticket::building.eq(building));
         }
+        if let Some(kind) = filter.kind {
+            query = query.filter(ticket::kind.eq(kind.as_str()));
+        }
+        if let Some((figure, part)) = filter.behind {
+            // The marks are numbers of our own: nothing to bind.
+            let marked = format!("(statistics_ticket.{} & {}) <> 0", marks_of(part), figure.mark());
+            query = query.filter(diesel::dsl::exists(
+                statistics_ticket::table
+                    .filter(statistics_ticket::ticket_id.eq(ticket::id))
+                    .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(&marked)),
+            ));
+        }
         if let Some(nodes) = &filter.nodes {
             query = query.filter(ticket::node_id.eq_any(nodes));
         }
         if let Some(from) = filter.received_from {
             query = query.filter(ticket::received_at.ge(from.micros()));
+            // The order's own column bounds the walk through its index.
+            query = query.filter(ticket::position.ge(position(from, TicketId(0))));
         }
         if let Some(to) = filter.received_to {
             query = query.filter(ticket::received_at.lt(to.micros()));
+            query = query.filter(ticket::position.le(position(to, TicketId((1 << 30) - 1))));
         }
         if let Some(due_before) = filter.due_before {
             query = query.filter(ticket::due_at.lt(due_before.micros()));
@@ -370,34 +399,4 @@ fn owners_in(db: &mut Db, scope: &Scope) -> Result<Vec<i64>, StoreError> {
     nodes.sort_unstable();
     nodes.dedup();
     Ok(nodes)
-}
-
-/// How many tickets were received in `nodes` between two moments, and how many of all theirs are open now.
-///
-/// # Errors
-/// Only those of the database.
-pub fn count_intake_and_backlog(
-    db: &mut Db,
-    nodes: &[i64],
-    from: At,
-    to: At,
-) -> Result<(i64, i64), StoreError> {
-    use crate::domain::ticket::position;
-    // A position orders by second, then id: whole seconds bound the range, `received_at` settles the rest.
-    let low = position(from, TicketId(0));
-    let high = position(to, TicketId((1 << 30) - 1));
-    let intake: i64 = on!(db, |c| ticket::table
-        .filter(ticket::node_id.eq_any(nodes))
-        .filter(ticket::position.between(low, high))
-        .filter(ticket::received_at.ge(from.micros()))
-        .filter(ticket::received_at.lt(to.micros()))
-        .count()
-        .get_result(c))?;
-    let open: Vec<&str> = Status::ALL.iter().filter(|it| it.is_open()).map(|it| it.as_str()).collect();
-    let backlog: i64 = on!(db, |c| ticket::table
-        .filter(ticket::node_id.eq_any(nodes))
-        .filter(ticket::status.eq_any(&open))
-        .count()
-        .get_result(c))?;
-    Ok((intake, backlog))
 }

@@ -33,6 +33,26 @@ diesel::table! {
         node_id -> Nullable<BigInt>,
         subject -> Nullable<Text>,
         alerted -> Nullable<Text>,
+        message_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    message (id) {
+        id -> BigInt,
+        kind -> Text,
+        account_id -> Nullable<BigInt>,
+        ticket_id -> Nullable<BigInt>,
+        extension_id -> Nullable<BigInt>,
+        channel -> Text,
+        message_id -> Text,
+        state -> Text,
+        n_attempts -> BigInt,
+        next_attempt_at -> BigInt,
+        leased_until -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        created_at -> BigInt,
+        settled_at -> Nullable<BigInt>,
     }
 }
 
@@ -111,6 +131,9 @@ diesel::table! {
         issued_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
         last_seen_at -> Nullable<BigInt>,
+        heard_at -> Nullable<BigInt>,
+        clock_skew_ms -> Nullable<BigInt>,
+        n_waiting -> Nullable<BigInt>,
     }
 }
 
@@ -222,6 +245,91 @@ diesel::table! {
         updated_at -> BigInt,
         next_alarm_at -> Nullable<BigInt>,
         rules -> Nullable<Text>,
+        collection_id -> Nullable<BigInt>,
+        letter_id -> Nullable<BigInt>,
+        slip -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    due_opening (mailbox_id, due_at) {
+        mailbox_id -> BigInt,
+        since_at -> BigInt,
+        due_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mailbox_watch (mailbox_id) {
+        mailbox_id -> BigInt,
+        schedule -> Nullable<Text>,
+        looked_at -> BigInt,
+        look_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    slip_batch (id) {
+        id -> BigInt,
+        node_id -> BigInt,
+        first_running -> BigInt,
+        last_running -> BigInt,
+        kiosk_id -> Nullable<BigInt>,
+        printed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    collection (id) {
+        id -> BigInt,
+        mailbox_id -> BigInt,
+        node_id -> BigInt,
+        version -> BigInt,
+        opened_at -> BigInt,
+        recorded_at -> BigInt,
+        letters_counted -> BigInt,
+        n_registered -> BigInt,
+        n_set_aside -> BigInt,
+        opener_1_id -> Nullable<BigInt>,
+        opener_2_id -> Nullable<BigInt>,
+        confirmed_1_at -> Nullable<BigInt>,
+        confirmed_2_at -> Nullable<BigInt>,
+        closed_at -> Nullable<BigInt>,
+        n_unaccounted -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    collection_letter (collection_id, id) {
+        collection_id -> BigInt,
+        id -> BigInt,
+        set_aside -> Nullable<Text>,
+        put_in_on -> Nullable<Text>,
+        slip -> Nullable<Text>,
+        n_tickets -> BigInt,
+        registered_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    collection_text (collection_id, seq, name) {
+        collection_id -> BigInt,
+        seq -> BigInt,
+        name -> Text,
+        salt -> Binary,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    collection_key (account_id, route, key_hash) {
+        account_id -> BigInt,
+        route -> Text,
+        key_hash -> Binary,
+        fingerprint -> Binary,
+        collection_id -> BigInt,
+        letter_id -> Nullable<BigInt>,
+        expires_at -> BigInt,
     }
 }
 
@@ -328,19 +436,96 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    statistics_pending (event_id) {
+        event_id -> BigInt,
+        ticket_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    statistics_follower (id) {
+        id -> BigInt,
+        definitions -> BigInt,
+        position -> BigInt,
+        followed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    statistics_ticket (ticket_id) {
+        ticket_id -> BigInt,
+        seq -> BigInt,
+        node_id -> BigInt,
+        sealed_node_id -> BigInt,
+        received_at -> BigInt,
+        is_open -> Bool,
+        due_at -> Nullable<BigInt>,
+        unit -> Text,
+        category -> Text,
+        source -> Text,
+        mailbox -> Text,
+        building -> Text,
+        priority -> Text,
+        kind -> Text,
+        numerators -> BigInt,
+        denominators -> BigInt,
+        missed -> BigInt,
+        excluded -> BigInt,
+        counts -> Binary,
+        times -> Binary,
+    }
+}
+
+diesel::table! {
+    statistics_count (key) {
+        key -> Text,
+        node_id -> BigInt,
+        sealed_node_id -> BigInt,
+        dimension -> Text,
+        period -> BigInt,
+        value -> Text,
+        sums -> Binary,
+    }
+}
+
+diesel::table! {
+    statistics_time (key) {
+        key -> Text,
+        node_id -> BigInt,
+        sealed_node_id -> BigInt,
+        dimension -> Text,
+        period -> BigInt,
+        value -> Text,
+        sums -> Binary,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(ticket, statistics_ticket);
+diesel::allow_tables_to_appear_in_same_query!(event, statistics_pending);
+
 diesel::allow_tables_to_appear_in_same_query!(
     node,
     setup_entry,
     device_token,
     attachment,
     notice,
+    message,
     account,
     role_grant,
     session,
     failed_attempt,
     day_counter,
+    collection,
+    collection_letter,
+    collection_text,
+    collection_key,
+    due_opening,
+    mailbox_watch,
+    slip_batch,
     ticket,
     ticket_supporting,
+    extension,
     reply,
     outbox,
     event,

@@ -83,10 +83,12 @@ const RULES: &[Rule] = &[
             "store/tickets/mod.rs",
             // SKIP LOCKED exists on the server only.
             "store/outbox.rs",
+            "store/messages.rs",
             // Each engine writes a row as JSON in its own words.
             "store/audit.rs",
             // The next id: AUTOINCREMENT's ledger here, a sequence there.
             "store/events.rs",
+            "store/collections.rs",
             // Rows held until the transaction ends: FOR UPDATE exists on the server only.
             "store/people",
         ],

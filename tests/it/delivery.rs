@@ -33,7 +33,7 @@ fn delivery_of(ticket: &Value) -> &str {
 }
 
 /// The application with another mail server; empty for none.
-fn with_mail(world: &World, smtp_url: &str) -> App {
+pub(crate) fn with_mail(world: &World, smtp_url: &str) -> App {
     let folder = tempfile::tempdir().unwrap();
     let differ = [("smtp_url", smtp_url), ("public_url", "http://red-mailbox.test")];
     let settings = Arc::new(Settings::in_folder(folder.path(), &differ).unwrap());
@@ -66,16 +66,34 @@ fn later(world: &World, seconds: i64) {
 }
 
 /// The value of a header of a mail.
-fn header<'a>(mail: &'a str, name: &str) -> &'a str {
+pub(crate) fn header<'a>(mail: &'a str, name: &str) -> &'a str {
     let line = mail.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(": "));
     line.unwrap_or_else(|| panic!("no {name} in\n{mail}"))
 }
 
 /// The body of a mail as it is read.
-fn body_of(mail: &str) -> String {
+pub(crate) fn body_of(mail: &str) -> String {
     assert_eq!(header(mail, "Content-Type"), "text/plain; charset=utf-8");
-    assert_eq!(header(mail, "Content-Transfer-Encoding"), "base64");
     let (_, body) = mail.split_once("\n\n").unwrap();
+    match header(mail, "Content-Transfer-Encoding") {
+        "base64" => base64(body),
+        "quoted-printable" => quoted_printable(body),
+        other => panic!("encoded as {other}"),
+    }
+}
+
+fn quoted_printable(body: &str) -> String {
+    let body = body.replace("=\r\n", "").replace("=\n", "");
+    let mut bytes = Vec::new();
+    let mut rest = body.bytes();
+    while let Some(byte) = rest.next() {
+        let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
+        bytes.push(if byte == b'=' { u8::try_from(digit() * 16 + digit()).unwrap() } else { byte });
+    }
+    String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
+}
+
+fn base64(body: &str) -> String {
     let mut bits: u32 = 0;
     let mut n_bits = 0;
     let mut bytes = Vec::new();

@@ -139,6 +139,14 @@ impl WorkingCalendar {
             || self.years_confirmed.contains(&year)
     }
 
+    /// Every year whose official days are known here, rising.
+    pub fn years_known(&self) -> Vec<i32> {
+        let mut years: BTreeSet<i32> = OfficialYears::shipped().0.keys().copied().collect();
+        years.extend(self.years.0.keys());
+        years.extend(&self.years_confirmed);
+        years.into_iter().collect()
+    }
+
     /// The last year whose official days are shipped with the product; None if there were none.
     pub fn last_shipped_year() -> Option<i32> {
         official::last_year()

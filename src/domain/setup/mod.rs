@@ -7,6 +7,7 @@
 mod details;
 mod draft;
 mod fold;
+mod history;
 mod policy;
 mod roster;
 
@@ -19,7 +20,8 @@ pub use details::{
     Weekday,
 };
 pub use draft::{EntryChange, NewEntry, NewNode, NodeChange, ParentChange};
-pub use fold::{DeviceToken, FoldFault, SetupState, fold};
+pub use fold::{DeviceToken, FoldFault, SetupState, SlipBatch, fold};
+pub use history::SetupHistory;
 pub use policy::{ClockStart, Escalations, Policy, PolicyInForce};
 pub use roster::{DutyDay, Roster, Shift};
 

@@ -11,7 +11,9 @@ pub mod explain;
 pub mod holding;
 mod recount;
 mod rulebook;
+pub mod sources;
 mod target;
+pub mod whatif;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::domain::calendar::{CalendarSettings, OfficialYears, WorkingCalendar};
 use crate::domain::chain::hex;
-use crate::domain::setup::{Policy, PolicyInForce};
+use crate::domain::refusal::Refusal;
+use crate::domain::setup::{CATEGORY_LEVELS_MAX, Details, Entry, Policy, PolicyInForce};
 use crate::domain::ticket::event::{Facts, TicketEvent};
 use crate::domain::ticket::{Kind, Priority, Status, Ticket};
 use crate::domain::value::SetupId;
@@ -149,14 +151,67 @@ pub struct Rulebook {
 }
 
 impl Rulebook {
+    /// What these policies, calendars and official years say together, farthest first, each with how near its node
+    /// is. The nearest calendar holds, or the standard one in the node's time zone, `zone`.
+    ///
+    /// # Errors
+    /// `Refusal::Invalid` when a calendar or a year is none.
+    pub fn of(entries: impl IntoIterator<Item = (usize, Entry)>, zone: Tz) -> Result<Self, Refusal> {
+        let mut book = Self {
+            settings: CalendarSettings { time_zone: zone.name().to_owned(), ..CalendarSettings::default() },
+            ..Self::default()
+        };
+        for (depth, entry) in entries {
+            match entry.details {
+                Details::Policy(policy) => book.policies.push((depth, policy)),
+                Details::Calendar(nearer) => book.settings = *nearer,
+                Details::OfficialYear(year) => {
+                    book.years.0.insert(year.year, year.notice()?);
+                }
+                Details::Unit(_)
+                | Details::Category(_)
+                | Details::Mailbox(_)
+                | Details::Kiosk(_)
+                | Details::Template(_)
+                | Details::Roster(_) => {}
+            }
+        }
+        book.calendar = book.settings.check()?.with_years(&book.years);
+        Ok(book)
+    }
+
+    /// True when some policy holds for a category only, so that categories have to be known.
+    pub fn asks_for_categories(&self) -> bool {
+        self.policies.iter().any(|(_, it)| it.category.is_some())
+    }
+
+    /// Learns the codes of these categories and of those above each.
+    pub fn know_categories(&mut self, categories: &[Entry]) {
+        let by_id: BTreeMap<SetupId, &Entry> = categories.iter().map(|it| (it.id, it)).collect();
+        let line = |entry: &Entry| {
+            let above = |it: &&Entry| it.parent.and_then(|parent| by_id.get(&parent).copied());
+            let line = std::iter::successors(Some(entry), |it| above(it));
+            line.take(CATEGORY_LEVELS_MAX).map(|it| it.code.clone()).collect()
+        };
+        self.lines = categories.iter().map(|it| (it.id, line(it))).collect();
+    }
+
     /// The policy that holds for `matter`: the nearest node wins, then the nearest category, then what is more
     /// particular; figure by figure, on top of the defaults (PRODUCT §5).
     pub fn policy(&self, matter: &Matter) -> PolicyInForce {
+        let holding = self.holding(matter);
+        PolicyInForce::default_for(matter.kind, matter.priority)
+            .overlaid(holding.into_iter().filter_map(|it| self.policies.get(it)).map(|(_, policy)| policy))
+    }
+
+    /// Which of the policies hold for `matter`, as places in the list: of two that settle a figure the later wins.
+    pub fn holding(&self, matter: &Matter) -> Vec<usize> {
         let line = matter.category.and_then(|it| self.lines.get(&it)).map_or(&[][..], |it| it);
         let mut holding: Vec<_> = self
             .policies
             .iter()
-            .filter_map(|(depth, policy)| {
+            .enumerate()
+            .filter_map(|(place, (depth, policy))| {
                 let nearness = match &policy.category {
                     None => 0,
                     // One more than those below, so that the nearest comes last.
@@ -165,12 +220,11 @@ impl Rulebook {
                 let is_apt = policy.kind.is_none_or(|it| it == matter.kind)
                     && policy.priority.is_none_or(|it| it == matter.priority);
                 let n_asked = u8::from(policy.kind.is_some()) + u8::from(policy.priority.is_some());
-                is_apt.then_some(((*depth, nearness, n_asked), policy))
+                is_apt.then_some(((*depth, nearness, n_asked), place))
             })
             .collect();
         holding.sort_by_key(|(order, _)| *order);
-        PolicyInForce::default_for(matter.kind, matter.priority)
-            .overlaid(holding.into_iter().map(|(_, policy)| policy))
+        holding.into_iter().map(|(_, place)| place).collect()
     }
 
     /// The policy that holds where no matter is in question: those that ask for a category, kind or priority

@@ -268,7 +268,7 @@ impl Ticket {
     }
 
     /// The earliest thing a clock had to say at or before `now`, as the event that records it.
-    fn alarm_due(&self, now: At) -> Option<TicketEvent> {
+    pub(in crate::domain) fn alarm_due(&self, now: At) -> Option<TicketEvent> {
         let due =
             self.heard().filter_map(|it| it.alarm.filter(|alarm| alarm.at <= now).map(|alarm| (alarm, it)));
         let (Alarm { kind, .. }, clock) = due.min_by_key(|(alarm, _)| alarm.at)?;

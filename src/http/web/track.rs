@@ -5,6 +5,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
 use askama::Template;
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::answered;
@@ -20,6 +21,7 @@ use crate::http::ClientAddress;
 use crate::http::limits::network_of;
 use crate::http::problem::Problem;
 use crate::service::desk::{self, Opened};
+use crate::service::files::TicketFile;
 use crate::service::orders::{OptionalReasonBody, Order, RateBody, ReasonBody, TextBody};
 use crate::service::story::{self, Step, Story};
 use crate::service::{App, Caller, Error, Outside, clocks};
@@ -99,6 +101,9 @@ async fn open(
 fn not_opened(screen: Screen, number: String, outside: Outside) -> Result<HttpResponse, Problem> {
     let (status, fault) = match &outside {
         Outside::Refused(Refusal::NotFound(_)) => (StatusCode::NOT_FOUND, screen.say("track.wrong")),
+        Outside::Refused(refusal @ Refusal::NotRegisteredYet) => {
+            (StatusCode::NOT_FOUND, in_language(&refusal.to_string(), screen.language).to_owned())
+        }
         Outside::Refused(Refusal::Malformed(message)) => {
             (StatusCode::BAD_REQUEST, in_language(message, screen.language).to_owned())
         }
@@ -266,7 +271,8 @@ impl TicketPage {
             replies.filter(|it| !matches!(it.delivery, Delivery::AwaitingApproval | Delivery::Failed));
         let lines = story.steps.iter().filter_map(|it| {
             let at = it.at.to_utc().with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
-            Some(Line { at, words: in_words(it, &screen)? })
+            let words = in_words(it, &screen).or_else(|| extended(it, file, zone, &screen));
+            Some(Line { at, words: words? })
         });
         Self {
             number: ticket.number.clone(),
@@ -324,4 +330,12 @@ fn in_words(step: &Step, screen: &Screen) -> Option<String> {
     };
     let unit = step.unit.as_deref().unwrap_or_default();
     Some(screen.say_with(&format!("step.{key}"), &[("unit", unit)]))
+}
+
+/// More time that was granted, with the new date and the reason.
+fn extended(step: &Step, file: &TicketFile, zone: Tz, screen: &Screen) -> Option<String> {
+    let TicketEvent::ExtensionGranted { extension, due_at } = step.event else { return None };
+    let due = due_at.to_utc().with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+    let reason = file.text(&text::extension(extension)).unwrap_or_default();
+    Some(screen.say_with("step.extended", &[("due", &due), ("reason", reason)]))
 }

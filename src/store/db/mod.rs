@@ -55,6 +55,20 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// Inserts rows: `insert_all!(db, outbox::table, &rows)?`. One statement on the server; one each on SQLite, where
+/// diesel would open a transaction of its own for many.
+macro_rules! insert_all {
+    ($db:expr, $table:expr, $rows:expr) => {
+        match $db {
+            $crate::store::db::Db::Lite(c) => {
+                $rows.iter().try_for_each(|it| diesel::insert_into($table).values(it).execute(c).map(drop))
+            }
+            $crate::store::db::Db::Pg(c) => diesel::insert_into($table).values($rows).execute(c).map(drop),
+        }
+    };
+}
+pub(crate) use insert_all;
+
 /// Runs a query whose rows are held until the transaction ends:
 /// `held!(db, session::table.find(id), |c, query| query.first(c).optional())?`.
 ///

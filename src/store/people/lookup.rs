@@ -86,3 +86,48 @@ pub fn usernames(db: &mut Db, ids: &[AccountId]) -> Result<HashMap<AccountId, St
     }
     Ok(usernames)
 }
+
+/// The names of accounts, disabled ones too.
+///
+/// # Errors
+/// Only those of the database.
+pub fn names(db: &mut Db, ids: &[AccountId]) -> Result<HashMap<AccountId, String>, StoreError> {
+    let mut names = HashMap::new();
+    for some in ids.chunks(500) {
+        let some: Vec<i64> = some.iter().map(|it| it.0).collect();
+        let found: Vec<(i64, String)> = on!(db, |c| account::table
+            .filter(account::id.eq_any(&some))
+            .select((account::id, account::name))
+            .load(c))?;
+        names.extend(found.into_iter().map(|(id, name)| (AccountId(id), name)));
+    }
+    Ok(names)
+}
+
+/// A handler as a form offers them.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct HandlerRow {
+    pub username: String,
+    pub name: String,
+    pub unit_id: Option<i64>,
+}
+
+/// More handlers are not offered; an assignment without one reaches the whole unit.
+const HANDLERS_MAX: i64 = 500;
+
+/// The handlers of these units, by unit and username; disabled ones are left out.
+///
+/// # Errors
+/// Only those of the database.
+pub fn handlers_of(db: &mut Db, units: &[SetupId]) -> Result<Vec<HandlerRow>, StoreError> {
+    let units: Vec<i64> = units.iter().map(|it| it.0).collect();
+    Ok(on!(db, |c| role_grant::table
+        .inner_join(account::table.on(account::id.eq(role_grant::account_id)))
+        .filter(role_grant::role.eq(Role::Handler.as_str()))
+        .filter(role_grant::unit_id.eq_any(&units))
+        .filter(account::disabled_at.is_null())
+        .order((role_grant::unit_id, account::username))
+        .limit(HANDLERS_MAX)
+        .select((account::username, account::name, role_grant::unit_id))
+        .load(c))?)
+}

@@ -4,7 +4,7 @@ pub mod attempts;
 mod lookup;
 pub mod sessions;
 
-pub use lookup::{find_active_near, find_active_with_unit, usernames};
+pub use lookup::{HandlerRow, find_active_near, find_active_with_unit, handlers_of, names, usernames};
 
 use std::collections::HashMap;
 

@@ -287,6 +287,23 @@ pub fn codes(db: &mut Db, ids: &[SetupId]) -> Result<HashMap<SetupId, String>, S
     Ok(codes)
 }
 
+/// Code and name of these entries.
+///
+/// # Errors
+/// Only those of the database.
+pub fn labels(db: &mut Db, ids: &[SetupId]) -> Result<HashMap<SetupId, (String, String)>, StoreError> {
+    let mut labels = HashMap::new();
+    for some in ids.chunks(500) {
+        let some: Vec<i64> = some.iter().map(|it| it.0).collect();
+        let found: Vec<(i64, String, String)> = on!(db, |c| setup_entry::table
+            .filter(setup_entry::id.eq_any(&some))
+            .select((setup_entry::id, setup_entry::code, setup_entry::name))
+            .load(c))?;
+        labels.extend(found.into_iter().map(|(id, code, name)| (SetupId(id), (code, name))));
+    }
+    Ok(labels)
+}
+
 /// The entry's id, its parent's, its parent's parent's and so on, at most one more than may be.
 ///
 /// # Errors

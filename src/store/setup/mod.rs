@@ -2,29 +2,32 @@
 
 mod entries;
 mod nodes;
+mod slips;
 mod tokens;
 
 pub use entries::{
     EntryDraft, above, category_height, codes, entries_coded, find_by_code, find_by_code_around, find_entry,
-    find_own, has_installation_wide, in_use_at, insert_entry, list_entries, save_entry, with_descendants,
+    find_own, has_installation_wide, in_use_at, insert_entry, labels, list_entries, save_entry,
+    with_descendants,
 };
 pub use nodes::{
     NodeDraft, find_node, find_node_by_code, hold_node, hold_subtree, insert_node, list_nodes, node_codes,
     nodes_of, save_node, subtree, subtree_nodes,
 };
-pub use tokens::{TokenHolder, find_token, issue_token, revoke_token, see_token, token_holder};
-
-use std::collections::BTreeMap;
+pub use slips::{SlipDraft, count_reserve, find_slip_batch, print_slips};
+pub use tokens::{
+    Device, Heartbeat, TokenHolder, devices, find_token, hear, issue_token, revoke_token, see_token,
+    token_holder,
+};
 
 use chrono_tz::Tz;
 
 use super::db::{Db, StoreError, connect_bare, off_runtime};
-use crate::domain::calendar::{CalendarSettings, OfficialYear, OfficialYears};
+use crate::domain::calendar::{OfficialYear, OfficialYears};
 use crate::domain::setup::{
-    CATEGORY_LEVELS_MAX, Details, Entry, Node, PolicyInForce, Roster, SetupKind, SetupState, paths_down_to,
+    Details, Entry, Node, PolicyInForce, Roster, SetupKind, SetupState, paths_down_to,
 };
 use crate::domain::sla::Rulebook;
-use crate::domain::value::SetupId;
 
 /// Rows one question about a single node may meet; a community has tens of each kind.
 const ROWS_MAX: i64 = 10_000;
@@ -96,25 +99,15 @@ pub fn policy_in_force(db: &mut Db, path: &str) -> Result<PolicyInForce, StoreEr
 /// # Errors
 /// `Corrupt` when a stored calendar is none.
 pub fn rulebook(db: &mut Db, path: &str, zone: Tz) -> Result<Rulebook, StoreError> {
-    let mut book = Rulebook {
-        settings: CalendarSettings { time_zone: zone.name().to_owned(), ..CalendarSettings::default() },
-        ..Rulebook::default()
-    };
     let nodes = ids_of(path)?;
-    for entry in in_use_at(db, &[SetupKind::Policy, SetupKind::Calendar, SetupKind::OfficialYear], path)? {
-        let depth =
-            entry.node.and_then(|it| nodes.iter().position(|node| *node == it.0)).map_or(0, |it| it + 1);
-        match entry.details {
-            Details::Policy(policy) => book.policies.push((depth, policy)),
-            Details::Calendar(nearer) => book.settings = *nearer,
-            Details::OfficialYear(year) => add_year(&mut book.years, &year)?,
-            _ => return Err(corrupt("an entry's details")),
-        }
-    }
-    let calendar = book.settings.check().map_err(|_| corrupt("a calendar's settings"))?;
-    book.calendar = calendar.with_years(&book.years);
-    if book.policies.iter().any(|(_, it)| it.category.is_some()) {
-        book.lines = category_lines(&in_use_at(db, &[SetupKind::Category], path)?);
+    let entries = in_use_at(db, &[SetupKind::Policy, SetupKind::Calendar, SetupKind::OfficialYear], path)?;
+    let depth = |it: &Entry| {
+        it.node.and_then(|it| nodes.iter().position(|node| *node == it.0)).map_or(0, |it| it + 1)
+    };
+    let mut book = Rulebook::of(entries.into_iter().map(|it| (depth(&it), it)), zone)
+        .map_err(|_| corrupt("a calendar's settings"))?;
+    if book.asks_for_categories() {
+        book.know_categories(&in_use_at(db, &[SetupKind::Category], path)?);
     }
     Ok(book)
 }
@@ -161,18 +154,6 @@ fn add_year(years: &mut OfficialYears, year: &OfficialYear) -> Result<(), StoreE
     Ok(())
 }
 
-/// The codes of each category and of those above it, nearest first.
-fn category_lines(categories: &[Entry]) -> BTreeMap<SetupId, Vec<String>> {
-    let by_id: BTreeMap<SetupId, &Entry> = categories.iter().map(|it| (it.id, it)).collect();
-    let line = |entry: &Entry| {
-        std::iter::successors(Some(entry), |it| it.parent.and_then(|parent| by_id.get(&parent).copied()))
-            .take(CATEGORY_LEVELS_MAX)
-            .map(|it| it.code.clone())
-            .collect()
-    };
-    categories.iter().map(|it| (it.id, line(it))).collect()
-}
-
 /// Every node, entry and device token, for comparing with what the events add up to.
 ///
 /// # Errors
@@ -182,5 +163,6 @@ pub fn state(db: &mut Db) -> Result<SetupState, StoreError> {
         nodes: nodes::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
         entries: entries::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
         tokens: tokens::every(db)?.into_iter().map(|it| (it.kiosk, it)).collect(),
+        slips: slips::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
     })
 }

@@ -1,6 +1,10 @@
 //! Staff pages over plain HTTP, as a browser without scripts uses them: one cookie, forms, redirects.
 
+mod admin;
 mod door;
+mod queue;
+mod rights;
+mod ticket;
 
 use std::cell::RefCell;
 

@@ -4,6 +4,7 @@
 //! here say in the OpenAPI document what may stand in them.
 
 mod entries;
+pub mod in_force;
 pub mod nodes;
 pub mod views;
 pub mod years;

@@ -4,10 +4,24 @@
 //! who may not see a page is told so, and no fact of it.
 
 pub mod account;
+pub mod admin;
+pub mod audit;
+pub mod bulk;
 pub mod door;
+mod fields;
+mod forms;
+mod left;
+pub mod mine;
+pub mod new;
 pub mod notices;
+mod orders;
+pub mod queue;
+mod row;
 mod session;
+pub mod ticket;
+mod timeline;
 mod told;
+pub mod watch;
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,11 +31,12 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use chrono_tz::Tz;
 
 use super::screen::Screen;
-use crate::domain::people::Staff;
+use crate::domain::people::{Permission, Role, Staff, may};
 use crate::domain::refusal::Refusal;
 use crate::domain::value::At;
 use crate::http::Problem;
 use crate::http::reply::segment;
+use crate::service::agenda::{self, List};
 use crate::service::{App, Error, notices as inbox};
 
 pub use self::session::{PageCaller, Sent};
@@ -101,6 +116,11 @@ pub(super) fn own_path(text: &str) -> Option<&str> {
     (is_own && text.bytes().all(is_plain)).then_some(text)
 }
 
+/// Refuses whoever has no role with `permission` anywhere, before anything is read.
+pub(super) fn check_somewhere(staff: &Staff, permission: Permission) -> Result<(), Refusal> {
+    if staff.may_somewhere(permission) { Ok(()) } else { Err(Refusal::Forbidden(permission)) }
+}
+
 /// A page that the navigation leads to.
 struct Place {
     path: &'static str,
@@ -109,7 +129,29 @@ struct Place {
 }
 
 /// The navigation, in its order; a place is shown to whoever may see its page.
-const PLACES: [Place; 1] = [Place { path: "/desk/account", key: "desk.account", is_shown: |_| true }];
+const PLACES: [Place; 6] = [
+    Place { path: "/desk/mine", key: "desk.mine", is_shown: |it| agenda::has_list(it, List::Units) },
+    Place { path: "/desk/watch", key: "desk.watch", is_shown: |it| agenda::has_list(it, List::Supervised) },
+    Place { path: "/desk", key: "desk.queue", is_shown: |it| it.may_somewhere(Permission::ReadTicket) },
+    Place { path: "/desk/new", key: "desk.new", is_shown: takes_in },
+    Place { path: "/audit", key: "desk.audit", is_shown: |it| it.may_somewhere(Permission::VerifyTrail) },
+    Place {
+        path: "/admin/nodes",
+        key: "desk.admin",
+        is_shown: |it| it.may_somewhere(Permission::WriteSetup),
+    },
+];
+
+/// Whoever takes residents' matters in at a node; a handler does so for the own node, but not as a trade.
+fn takes_in(staff: &Staff) -> bool {
+    staff.grants.iter().any(|it| may(it.role, Permission::Submit) && it.role != Role::Handler)
+}
+
+/// The set-up has many pages under one link, and so has the audit.
+fn is_below(path: &str, link: &str) -> bool {
+    (link == "/admin/nodes" && path.starts_with("/admin/"))
+        || (link == "/audit" && path.starts_with("/audit/"))
+}
 
 /// Where a person begins the day.
 pub(super) fn home_of(staff: &Staff) -> &'static str {
@@ -127,6 +169,7 @@ pub(super) struct Link {
 pub(super) struct Frame {
     screen: Screen,
     pub(super) zone: Tz,
+    pub(super) now: At,
     pub(super) name: String,
     pub(super) links: Vec<Link>,
     pub(super) n_unread: usize,
@@ -159,11 +202,12 @@ impl Frame {
         let links = shown.map(|it| Link {
             path: it.path,
             label: screen.say(it.key),
-            is_current: screen.path == it.path,
+            is_current: screen.path == it.path || is_below(&screen.path, it.path),
         });
         Ok(Self {
             links: links.collect(),
             zone: glance.zone,
+            now: app.clock.now(),
             n_unread: glance.n_unread,
             name: caller.name().to_owned(),
             csrf: caller.form_token().to_owned(),

@@ -52,11 +52,13 @@ fn line(frame: &Frame, it: Shown) -> Line {
     let due = it.due_at.map(|it| frame.moment(At::from_micros(it))).unwrap_or_default();
     let percent = it.percent.unwrap_or_default().to_string();
     let subject = it.subject.unwrap_or_default();
+    let alerted = it.alerted.unwrap_or_default();
     let fields = [
         ("stage", stage.as_str()),
         ("due", due.as_str()),
         ("percent", percent.as_str()),
         ("subject", subject.as_str()),
+        ("alerted", alerted.as_str()),
     ];
     let number = it.number.unwrap_or_default();
     Line {

@@ -103,7 +103,7 @@ impl PageCaller {
     }
 
     /// Whose session the request's cookie is; None when it is nobody's.
-    pub(super) async fn find(request: &HttpRequest) -> Result<Option<Self>, Turned> {
+    pub(in crate::http) async fn find(request: &HttpRequest) -> Result<Option<Self>, Turned> {
         let (Some(app), Some(limits)) =
             (request.app_data::<web::Data<App>>(), request.app_data::<web::Data<Limits>>())
         else {
@@ -183,11 +183,6 @@ impl Sent {
     pub fn all(&self, name: &str) -> Vec<String> {
         let chosen = self.fields.iter().filter(|it| it.0 == name && !it.1.is_empty());
         chosen.map(|it| it.1.clone()).collect()
-    }
-
-    /// Names and values as they came, for a form that is shown again.
-    pub fn into_fields(self) -> Vec<(String, String)> {
-        self.fields
     }
 }
 

@@ -1,0 +1,4 @@
+DROP INDEX reply_awaiting_approval_idx;
+DROP INDEX extension_requested_idx;
+DROP INDEX ticket_unit_id_status_due_at_idx;
+DROP INDEX ticket_node_id_status_due_at_idx;
