@@ -221,7 +221,7 @@ impl TicketEvent {
     }
 
     /// True for what a clock says by itself.
-    fn is_of_time(&self) -> bool {
+    pub fn is_of_time(&self) -> bool {
         matches!(
             self,
             TicketEvent::ClockWarned { .. }
