@@ -36,7 +36,7 @@ const DUE: &str = "SELECT id FROM ticket WHERE next_alarm_at <= {now} ORDER BY n
 
 enum Conn {
     Lite(SqliteConnection),
-    Pg(PgConn),
+    Pg(Box<PgConn>),
 }
 
 #[derive(QueryableByName)]
@@ -63,7 +63,7 @@ impl Conn {
         let query = diesel::sql_query(sql);
         let found: Number = match self {
             Conn::Lite(conn) => query.get_result(conn).unwrap(),
-            Conn::Pg(conn) => query.get_result(conn).unwrap(),
+            Conn::Pg(conn) => query.get_result(&mut **conn).unwrap(),
         };
         found.n
     }
@@ -71,7 +71,7 @@ impl Conn {
     fn lines(&mut self, lite: &str, pg: &str) -> Vec<String> {
         let found: Vec<Line> = match self {
             Conn::Lite(conn) => diesel::sql_query(lite).load(conn).unwrap(),
-            Conn::Pg(conn) => diesel::sql_query(pg).load(conn).unwrap(),
+            Conn::Pg(conn) => diesel::sql_query(pg).load(&mut **conn).unwrap(),
         };
         found.into_iter().map(|it| it.line).collect()
     }
@@ -87,7 +87,7 @@ impl Conn {
             }
             Conn::Pg(conn) => {
                 let rows: Vec<Plan> =
-                    diesel::sql_query(format!("EXPLAIN (ANALYZE, BUFFERS) {due}")).load(conn).unwrap();
+                    diesel::sql_query(format!("EXPLAIN (ANALYZE, BUFFERS) {due}")).load(&mut **conn).unwrap();
                 rows.into_iter().map(|it| it.line).collect()
             }
         }
@@ -135,7 +135,7 @@ fn measure_at(url: Option<&str>, size: i64) -> Vec<String> {
     let mut conn = if url.starts_with("sqlite") {
         Conn::Lite(SqliteConnection::establish(&file.display().to_string()).unwrap())
     } else {
-        Conn::Pg(postgres::connect(&url))
+        Conn::Pg(Box::new(postgres::connect(&url)))
     };
     copy(&mut conn, size - N_DUE);
 

@@ -48,7 +48,7 @@ struct Late {
 /// A connection beside those of the servers.
 enum Watch {
     Lite(SqliteConnection),
-    Pg(PgConn),
+    Pg(Box<PgConn>),
 }
 
 #[derive(QueryableByName)]
@@ -62,7 +62,7 @@ impl Watch {
         let query = diesel::sql_query(format!("SELECT count(*) AS n FROM {sql}"));
         let counted: Count = match self {
             Watch::Lite(conn) => query.get_result(conn).unwrap(),
-            Watch::Pg(conn) => query.get_result(conn).unwrap(),
+            Watch::Pg(conn) => query.get_result(&mut **conn).unwrap(),
         };
         usize::try_from(counted.n).unwrap()
     }
@@ -95,7 +95,7 @@ impl Late {
                 conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
                 Watch::Lite(conn)
             }
-            Engine::Postgres => Watch::Pg(postgres::connect(&store.settings.database_url)),
+            Engine::Postgres => Watch::Pg(Box::new(postgres::connect(&store.settings.database_url))),
         };
         Self { app, begun, watch, servers: Vec::new(), store, folder }
     }
