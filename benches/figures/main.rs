@@ -9,6 +9,7 @@
 
 mod careful;
 mod client;
+mod clocks;
 mod peer;
 #[path = "../../tests/it/postgres.rs"]
 mod postgres;
@@ -48,6 +49,9 @@ fn main() {
     }
     for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("queue")) {
         queue(engine);
+    }
+    for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("clocks")) {
+        clocks::measure(engine);
     }
     for engine in ["SQLite", "PostgreSQL"].into_iter().filter(|_| is_asked("stats")) {
         stats::stats(engine);

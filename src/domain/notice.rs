@@ -86,7 +86,6 @@ pub fn tellings(change: &Change) -> Vec<Telling> {
             .iter()
             .any(|it| matches!(it.event, TicketEvent::ClockBreached { stage: of, .. } if of == stage))
     };
-    let is_timers = change.stamp().kind == super::event::ActorKind::Timer;
     // A machine writes by e-mail and text message; the board and the receipt show it by themselves.
     let is_by_hand = matches!(change.ticket().channel, Channel::Letter | Channel::Call | Channel::Visit);
     let granted = entries.iter().filter(|_| is_by_hand).filter_map(|it| {
@@ -96,12 +95,12 @@ pub fn tellings(change: &Change) -> Vec<Telling> {
     entries
         .iter()
         .filter(|it| !matches!(it.event, TicketEvent::ClockWarned { stage, .. } if is_breached(stage)))
-        .filter_map(|it| telling(&it.event, is_timers))
+        .filter_map(|it| telling(&it.event, it.is_times))
         .chain(granted)
         .collect()
 }
 
-fn telling(event: &TicketEvent, is_timers: bool) -> Option<Telling> {
+fn telling(event: &TicketEvent, is_times: bool) -> Option<Telling> {
     if let TicketEvent::ClockWarned { stage, due_at, percent, .. } = event {
         let mut to = vec![in_hand(*stage)];
         to.extend((*percent >= SUPERVISOR_FROM_PERCENT).then_some(Audience::Supervisors));
@@ -128,7 +127,7 @@ fn telling(event: &TicketEvent, is_timers: bool) -> Option<Telling> {
     } else if let TicketEvent::Amended { changed, facts, .. } = event {
         let is_new = facts.suspected_emergency && changed.iter().any(|it| it == "suspected_emergency");
         is_new.then(|| Telling::of(NoticeKind::Emergency, vec![Audience::OnDuty]))
-    } else if let (TicketEvent::Resumed {}, true) = (event, is_timers) {
+    } else if let (TicketEvent::Resumed {}, true) = (event, is_times) {
         Some(Telling::of(NoticeKind::WaitingEnded, vec![Audience::Hands]))
     } else {
         None

@@ -66,10 +66,16 @@ impl Circumstances {
     /// # Errors
     /// Only those of the database.
     pub fn of(db: &mut Db, ticket: &Ticket) -> Result<Self, Error> {
-        let mut found = Self::load(db, ticket.node, ticket.handling_node)?;
-        found.policy = found.rulebook.policy(&Matter::of(ticket));
-        found.kept = ticket.rules.map(|it| tickets::find_rules(db, it)).transpose()?;
-        Ok(found)
+        let kept = ticket.rules.map(|it| tickets::find_rules(db, it)).transpose()?;
+        Ok(Self::load(db, ticket.node, ticket.handling_node)?.for_ticket(ticket, kept))
+    }
+
+    /// Those of a ticket of these nodes, with the rules kept for it.
+    #[must_use]
+    pub fn for_ticket(mut self, ticket: &Ticket, kept: Option<Arc<Rules>>) -> Self {
+        self.policy = self.rulebook.policy(&Matter::of(ticket));
+        self.kept = kept;
+        self
     }
 
     /// `caller` doing something at `now`, here.

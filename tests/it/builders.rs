@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use red_mailbox::domain::people::{Actor, Role};
 use red_mailbox::domain::setup::SetupKind;
 use red_mailbox::service::accounts::{self, NewUser, RoleAt};
-use red_mailbox::service::{Caller, attachments, audit, setup};
+use red_mailbox::service::{App, Caller, attachments, audit, setup};
 use serde_json::{Map, Value, json};
 
 use crate::app::{Answer, TestApp};
@@ -38,7 +38,7 @@ impl World {
     pub(crate) fn with(engine: Engine, differ: &[(&'static str, &str)]) -> Self {
         let app = TestApp::with(engine, differ);
         setup::ensure_seeded(&app.app.store, &app.app.keys, app.app.clock.now()).unwrap();
-        run(settle(&app));
+        run(settle(&app.app));
         Self { app, tokens: Mutex::default(), known: Mutex::default() }
     }
 
@@ -180,8 +180,9 @@ pub(crate) fn submission(differ: Value) -> Value {
     Value::Object(body)
 }
 
-async fn settle(app: &TestApp) {
-    let (app, caller) = (&app.app, Caller { actor: Actor::System, place: None });
+/// The nodes, units and the category of every world.
+pub(crate) async fn settle(app: &App) {
+    let caller = Caller { actor: Actor::System, place: None };
     for (code, kind, parent) in [
         ("QA", "district", Value::Null),
         ("JL", "street", json!("QA")),
@@ -230,7 +231,8 @@ fn roles_of(username: &str) -> Vec<(Role, &'static str, Option<&'static str>)> {
     found.map_or_else(|| panic!("nobody is called {username}"), |it| vec![(it.1, it.2, it.3)])
 }
 
-async fn add_user(app: &red_mailbox::service::App, username: &str) {
+/// A user of this world, by what it is.
+pub(crate) async fn add_user(app: &App, username: &str) {
     let roles = roles_of(username)
         .into_iter()
         .map(|(role, node, unit)| RoleAt { role, node: node.to_owned(), unit: unit.map(str::to_owned) })

@@ -10,21 +10,21 @@ use crate::harness::{both_worlds, run};
 
 /// The latest clock of a stage.
 #[track_caller]
-fn clock(ticket: &Value, stage: &str) -> Value {
+pub(crate) fn clock(ticket: &Value, stage: &str) -> Value {
     let mut clocks = ticket["clocks"].as_array().unwrap().iter();
     clocks.rfind(|it| it["stage"] == stage).unwrap_or_else(|| panic!("no {stage}: {ticket}")).clone()
 }
 
-fn state(ticket: &Value, stage: &str) -> String {
+pub(crate) fn state(ticket: &Value, stage: &str) -> String {
     clock(ticket, stage)["state"].as_str().unwrap().to_owned()
 }
 
-fn due(ticket: &Value, stage: &str) -> String {
+pub(crate) fn due(ticket: &Value, stage: &str) -> String {
     clock(ticket, stage)["due_at"].as_str().unwrap().to_owned()
 }
 
 /// Moves the clock to a time in Shanghai and lets time do its work.
-fn at(world: &World, local: &str) {
+pub(crate) fn at(world: &World, local: &str) {
     let app = &world.app.app;
     let to = At::parse(&format!("{local}:00+08:00")).unwrap();
     app.clock.advance(to - app.clock.now());
@@ -33,7 +33,7 @@ fn at(world: &World, local: &str) {
     });
 }
 
-fn count(trail: &[String], kind: &str) -> usize {
+pub(crate) fn count(trail: &[String], kind: &str) -> usize {
     trail.iter().filter(|it| *it == kind).count()
 }
 

@@ -45,6 +45,7 @@ pub fn ledger(id: TicketId, events: &[Happened]) -> Vec<Hold> {
     let mut ticket: Option<Ticket> = None;
     let mut is_escalated = false;
     for it in events {
+        let since = ticket.as_ref().map_or(it.at, |before| it.event.since(before, it.at));
         match &mut ticket {
             None => ticket = it.event.begin(id, it.at),
             Some(ticket) => it.event.apply_all(&it.effects, ticket, it.at, it.by),
@@ -54,14 +55,14 @@ pub fn ledger(id: TicketId, events: &[Happened]) -> Vec<Hold> {
             || is_escalated
                 && !matches!(it.event, TicketEvent::Assigned { .. } | TicketEvent::Reopened { .. });
         // What came in earlier than it was entered was in the node's hands from then on.
-        let from = if holds.is_empty() { ticket.received_at } else { it.at };
+        let from = if holds.is_empty() { ticket.received_at } else { since };
         let now = holder(ticket, is_escalated);
         let open = holds.last_mut().filter(|hold| hold.to.is_none());
         if let Some(open) = open {
             if Some(open.holder) == now && open.cycle == ticket.cycle {
                 continue;
             }
-            open.to = Some(it.at);
+            open.to = Some(since);
         }
         holds.extend(now.map(|holder| Hold { holder, cycle: ticket.cycle, from, to: None }));
     }

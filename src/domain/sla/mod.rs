@@ -90,7 +90,7 @@ pub struct ClockDetails {
     /// Days on which a call or visit reached nobody; contact only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried_on: Vec<NaiveDate>,
-    /// When it came to rest without being met, after a breach.
+    /// When it came to rest without being met; none for one that never ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<At>,
     /// The highest level it was escalated to.
@@ -264,12 +264,14 @@ impl Ticket {
             ClockEffect::Met { stage } => self.with_clock(*stage, |it| it.meet(at)),
             ClockEffect::Voided { stage } => self.with_clock(*stage, |it| {
                 it.alarm = None;
+                if !it.is_unmet() {
+                    return;
+                }
+                it.details.ended_at = Some(at);
                 // A verdict is a fact: a breach already reached stays.
                 if it.is_open() {
                     it.state = ClockState::Void;
                     it.end_pause(at);
-                } else if it.is_unmet() {
-                    it.details.ended_at = Some(at);
                 }
             }),
             ClockEffect::Paused { stage } => self.with_clock(*stage, |it| {

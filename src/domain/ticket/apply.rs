@@ -1,6 +1,6 @@
 //! What each event changes: the only code that changes a ticket.
 
-use super::event::{Facts, TicketEvent};
+use super::event::{ClosedBy, Facts, TicketEvent};
 use super::{Attachment, Delivery, Rating, Reply, Status, Ticket};
 use crate::domain::sla::{ClockEffect, ClockState, Extension, ExtensionState, Stage};
 use crate::domain::value::{AccountId, At};
@@ -8,8 +8,16 @@ use crate::domain::value::{AccountId, At};
 impl TicketEvent {
     /// Changes `ticket` as this event and what it did to the clocks say.
     pub fn apply_all(&self, effects: &[ClockEffect], ticket: &mut Ticket, at: At, by: Option<AccountId>) {
+        let since = self.since(ticket, at);
         self.apply(ticket, at, by);
-        ticket.apply_effects(effects, at);
+        ticket.apply_effects(effects, since);
+    }
+
+    /// When it came to be, where it was recorded at `at`: what time does by itself may be recorded late.
+    pub(in crate::domain) fn since(&self, ticket: &Ticket, at: At) -> At {
+        let is_times =
+            matches!(self, TicketEvent::Resumed {} | TicketEvent::Closed { by: ClosedBy::Silence });
+        ticket.timer_at.filter(|_| is_times).map_or(at, |it| it.min(at))
     }
 
     /// Changes `ticket` as this event, recorded at `at` by `by`, says; the clocks' effects come after it.
@@ -94,7 +102,7 @@ impl TicketEvent {
             }
             TicketEvent::AttachmentAdded { .. } => self.apply_attached(ticket, at, by),
             TicketEvent::Reopened { to, cycle } => ticket.begin_cycle(*to, *cycle, at),
-            TicketEvent::Closed { .. } => ticket.rest(Status::Closed, at),
+            TicketEvent::Closed { .. } => ticket.rest(Status::Closed, self.since(ticket, at)),
             TicketEvent::Merged { into, .. } => {
                 ticket.status_before = Some(ticket.status);
                 ticket.status = Status::Merged;

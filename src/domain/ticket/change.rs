@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::event::TicketEvent;
-use super::{Channel, Delivery, Doing, Reply, Ticket, text};
+use super::event::{ClosedBy, TicketEvent};
+use super::{Channel, Delivery, Doing, Reply, Status, Ticket, text};
 use crate::domain::event::Stamp;
+use crate::domain::refusal::Refusal;
 use crate::domain::sla::{self, Alarm, AlarmKind, Clock, ClockEffect, Extension, Rulebook, Rules, Works};
 use crate::domain::value::{AccountId, At};
 
@@ -14,6 +15,8 @@ use crate::domain::value::{AccountId, At};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub event: TicketEvent,
+    /// True for what happened by itself as time passed, whoever was there when it was recorded.
+    pub is_times: bool,
     /// What it did to the clocks.
     pub effects: Vec<ClockEffect>,
     pub texts: Vec<(String, String)>,
@@ -65,6 +68,22 @@ impl Change {
         self.say_what_is_due();
     }
 
+    /// Goes on with what `next` did to the ticket as this change left it.
+    pub(super) fn then(self, next: Change) -> Self {
+        let mut entries = self.entries;
+        entries.extend(next.entries);
+        let mut rules_picked = self.rules_picked;
+        rules_picked.extend(next.rules_picked);
+        Self {
+            version_before: self.version_before,
+            clocks_before: self.clocks_before,
+            extensions_before: self.extensions_before,
+            entries,
+            rules_picked,
+            ..next
+        }
+    }
+
     pub(super) fn works(&self) -> Works<'_> {
         Works { rulebook: &self.rulebook, kept: self.kept.as_deref(), zone: self.zone }
     }
@@ -81,15 +100,44 @@ impl Change {
             self.kept = Some(picked);
         }
         event.apply_all(&effects, &mut self.ticket, self.at, self.stamp.id.map(AccountId));
-        self.entries.push(Entry { event, effects, texts });
+        self.entries.push(Entry { event, is_times: false, effects, texts });
+    }
+
+    /// Adds an event that time itself made at `at`, which may be past.
+    fn add_times(&mut self, event: TicketEvent, at: At) {
+        let (effects, picked) = sla::effects(&self.ticket, &event, at, self.works());
+        self.add(event, effects, picked, vec![]);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.is_times = true;
+        }
     }
 
     /// Records what clocks should have said by now, each thing once and in order.
     pub(super) fn say_what_is_due(&mut self) {
-        while let Some(event) = self.ticket.alarm_due(self.at) {
-            let (effects, picked) = sla::effects(&self.ticket, &event, self.at, self.works());
-            self.add(event, effects, picked, vec![]);
+        self.say_what_was_due(self.at);
+    }
+
+    fn say_what_was_due(&mut self, by: At) {
+        while let Some(event) = self.ticket.alarm_due(by) {
+            self.add_times(event, self.at);
         }
+    }
+
+    /// Records all that time did until now, in the order in which it happened: clocks say what they have to, waiting
+    /// ends, silence closes. So it does not matter when somebody looked.
+    pub(super) fn pass_time(&mut self) {
+        while let Some(timer_at) = self.ticket.timer_at.filter(|it| *it <= self.at) {
+            let event = if self.ticket.status == Status::Replied {
+                TicketEvent::Closed { by: ClosedBy::Silence }
+            } else if self.ticket.status == Status::Waiting {
+                TicketEvent::Resumed {}
+            } else {
+                break;
+            };
+            self.say_what_was_due(timer_at);
+            self.add_times(event, timer_at);
+        }
+        self.say_what_is_due();
     }
 
     /// Clocks and extensions as they were before the change; it adds to their ends and takes nothing away.
@@ -204,6 +252,21 @@ impl Change {
 }
 
 impl Ticket {
+    /// Lets time do its work first, then `act`; what time did is recorded with it.
+    pub(super) fn after_time(
+        self,
+        doing: &Doing,
+        act: impl FnOnce(Ticket) -> Result<Change, Refusal>,
+    ) -> Result<Change, Refusal> {
+        let mut passed = Change::of(self, doing);
+        passed.pass_time();
+        if passed.entries.is_empty() {
+            return act(passed.ticket);
+        }
+        let change = act(passed.ticket.clone())?;
+        Ok(passed.then(change))
+    }
+
     /// The earliest thing a clock had to say at or before `now`, as the event that records it.
     pub(in crate::domain) fn alarm_due(&self, now: At) -> Option<TicketEvent> {
         let due =

@@ -101,13 +101,15 @@ impl Ticket {
                 return Err(Refusal::Forbidden(Permission::Supervise));
             }
         }
+        self.after_time(doing, |ticket| ticket.decide_now(id, decision, doing))
+    }
+
+    fn decide_now(self, id: u32, decision: ExtensionDecision, doing: &Doing) -> Result<Change, Refusal> {
         let unknown = || Refusal::NotFound(format!("extension {id}"));
         let asked = *self.extensions.iter().find(|it| it.id == id).ok_or_else(unknown)?;
         let mut change = Change::of(self, doing);
-        // What is overdue by now lapses before anything is decided.
-        change.say_what_is_due();
-        let state = change.ticket.extensions.iter().find(|it| it.id == id).map(|it| it.state);
-        if state != Some(ExtensionState::Requested) {
+        // What was overdue by now has lapsed before anything is decided.
+        if asked.state != ExtensionState::Requested {
             return Err(Refusal::Rule {
                 slug: "extension-not-open",
                 message: "这个延期申请已经处理或已过期。 This request was decided already, or has lapsed."

@@ -161,8 +161,12 @@ impl Ticket {
     /// `NotFound` or `Forbidden` by rights; `Illegal` by status; `Rule`, `NotYours` or `Invalid` by the
     /// rules of PRODUCT §4.
     pub fn act(self, action: Action, doing: &Doing) -> Result<Change, Refusal> {
-        let verb = action.verb();
         self.check(&action, doing)?;
+        self.after_time(doing, |ticket| ticket.act_now(action, doing))
+    }
+
+    fn act_now(self, action: Action, doing: &Doing) -> Result<Change, Refusal> {
+        let verb = action.verb();
         if !verb.statuses().contains(&self.status) {
             return Err(self.illegal(verb, doing));
         }

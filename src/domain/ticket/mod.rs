@@ -8,6 +8,8 @@ mod change;
 pub mod event;
 mod extension;
 mod handling;
+#[cfg(test)]
+mod histories;
 pub mod intake;
 pub mod lifecycle;
 mod reply;

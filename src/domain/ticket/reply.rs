@@ -164,6 +164,7 @@ impl Ticket {
             return None;
         }
         let mut change = Change::of(self, doing);
+        change.say_what_is_due();
         if is_resolved {
             change.start_reply_clock();
         } else {

@@ -120,14 +120,7 @@ impl Ticket {
     /// when nothing is due.
     pub fn timer(self, doing: &Doing) -> Option<Change> {
         let mut change = Change::of(self, doing);
-        change.say_what_is_due();
-        if change.ticket.timer_at.is_some_and(|it| it <= doing.now) {
-            if change.ticket.status == Status::Replied {
-                change.push(TicketEvent::Closed { by: ClosedBy::Silence }, vec![]);
-            } else if change.ticket.status == Status::Waiting {
-                change.push(TicketEvent::Resumed {}, vec![]);
-            }
-        }
+        change.pass_time();
         (!change.entries.is_empty()).then_some(change)
     }
 
@@ -135,7 +128,7 @@ impl Ticket {
     /// when nothing changes.
     pub fn recount(self, doing: &Doing) -> Option<Change> {
         let mut change = Change::of(self, doing);
-        change.say_what_is_due();
+        change.pass_time();
         let (effects, picked) = sla::recounted(&change.ticket, change.at, change.works());
         change.amend_clocks(effects, picked);
         change.say_what_is_due();

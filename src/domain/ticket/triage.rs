@@ -85,6 +85,16 @@ impl Ticket {
         doing: &Doing,
     ) -> Result<Change, Refusal> {
         self.check_amend(&facts, doing)?;
+        self.after_time(doing, |ticket| ticket.amend_now(facts, texts, parent, doing))
+    }
+
+    fn amend_now(
+        self,
+        facts: Facts,
+        texts: Vec<(String, String)>,
+        parent: Option<NodeId>,
+        doing: &Doing,
+    ) -> Result<Change, Refusal> {
         if matches!(self.status, Status::Withdrawn | Status::Closed) {
             let legal = self.actions(doing.actor, doing.place).into_iter().map(|it| it.to_string()).collect();
             let status = self.status.to_string();

@@ -79,9 +79,8 @@ fn drafts_of(change: &Change) -> Result<Vec<Draft>, StoreError> {
             let effects = serde_json::to_value(&entry.effects);
             fields["clocks"] = effects.map_err(|it| StoreError::Bug(it.to_string()))?;
         }
-        // What a clock says it says by itself, whoever was there when it was recorded.
-        let stamp =
-            if entry.event.is_of_time() { Stamp::of(&Actor::Timer, None) } else { change.stamp().clone() };
+        // What time does it does by itself, whoever was there when it was recorded.
+        let stamp = if entry.is_times { Stamp::of(&Actor::Timer, None) } else { change.stamp().clone() };
         drafts.push(Draft { kind, at: change.at(), stamp, fields, texts: entry.texts.clone() });
     }
     Ok(drafts)
@@ -260,6 +259,30 @@ pub fn lock(db: &mut Db, by: By) -> Result<Option<Ticket>, StoreError> {
         }
     }
     find(db, by)
+}
+
+/// The tickets among `ids` that nobody else holds, held until the transaction ends, in the order of ids.
+///
+/// # Errors
+/// `Corrupt` when a stored word of one of them is none of ours.
+pub fn lock_free(db: &mut Db, ids: &[TicketId]) -> Result<Vec<Ticket>, StoreError> {
+    let mut ids: Vec<i64> = ids.iter().take(IDS_PER_QUERY).map(|it| it.0).collect();
+    // SQLite has one writer; PostgreSQL holds the rows.
+    if let Db::Pg(c) = db {
+        ids = ticket::table
+            .filter(ticket::id.eq_any(&ids))
+            .order(ticket::id)
+            .select(ticket::id)
+            .for_update()
+            .skip_locked()
+            .load(c)?;
+    }
+    let rows: Vec<TicketRow> = on!(db, |c| ticket::table
+        .filter(ticket::id.eq_any(&ids))
+        .order(ticket::id)
+        .select(TicketRow::as_select())
+        .load(c))?;
+    complete(db, &rows)
 }
 
 /// The tickets merged into `main`, oldest first.

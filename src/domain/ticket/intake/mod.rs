@@ -297,7 +297,7 @@ impl Change {
             self.kept = Some(picked);
         }
         self.ticket.apply_effects(&effects, self.at);
-        self.entries.push(super::Entry { event, effects, texts });
+        self.entries.push(super::Entry { event, is_times: false, effects, texts });
         self.say_what_is_due();
     }
 }

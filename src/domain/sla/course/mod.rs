@@ -1,10 +1,12 @@
 //! What each event does to the clocks: the table of PRODUCT §5, in one place.
 
+mod correction;
+
 use chrono_tz::Tz;
 
 use super::{Clock, ClockDetails, ClockEffect, ClockState, Matter, Rulebook, Rules, Stage, Target};
-use crate::domain::ticket::event::{Facts, FailedBy, Received, TicketEvent};
-use crate::domain::ticket::{Channel, Priority, Reach, Source, Status, Ticket};
+use crate::domain::ticket::event::{FailedBy, Received, TicketEvent};
+use crate::domain::ticket::{Channel, Priority, Reach, Status, Ticket};
 use crate::domain::value::At;
 
 /// After tries on so many different days the contact counts as made (PRODUCT §5).
@@ -65,10 +67,10 @@ pub fn main_resolved(ticket: &Ticket, at: At, works: Works) -> (Vec<ClockEffect>
     (course.effects, rules)
 }
 
-/// What ends on a merged ticket when its main one is sent back.
+/// What ends on a merged ticket when its main one is sent back: nobody owes it an answer until that is resolved anew.
 pub fn main_reopened(ticket: &Ticket) -> Vec<ClockEffect> {
-    let is_open = ticket.clock_now(Stage::Reply).is_some_and(Clock::is_open);
-    is_open.then_some(ClockEffect::Voided { stage: Stage::Reply }).into_iter().collect()
+    let is_unmet = ticket.clock_now(Stage::Reply).is_some_and(Clock::is_unmet);
+    is_unmet.then_some(ClockEffect::Voided { stage: Stage::Reply }).into_iter().collect()
 }
 
 impl Course<'_> {
@@ -272,111 +274,24 @@ impl Course<'_> {
         }
     }
 
-    /// A merger taken back lets go on what it had stopped, as if it had not.
+    /// A merger taken back lets go on what it had stopped, as if it had not; what never ran, as of an old letter, does
+    /// not start.
     fn split(&mut self, to: Status) {
         self.void(Stage::Reply);
         // Only what is received or accepted can be merged.
         let stopped = if to == Status::Received { Stage::Accept } else { Stage::Assign };
+        if self.ticket.clock_now(stopped).is_none() {
+            // Praise that turned into a request while it was merged.
+            let began = if to == Status::Received { self.begun_at() } else { self.at };
+            self.start(stopped, began);
+        }
         for stage in [stopped, Stage::Resolve] {
-            let ran = self
-                .ticket
-                .clock_now(stage)
-                .filter(|it| it.state == ClockState::Void || it.details.ended_at.is_some());
+            let was_stopped = self.ticket.clock_now(stage).is_some_and(|it| it.details.ended_at.is_some());
             let is_apt = stage != Stage::Resolve || Matter::of(self.ticket).priority == Priority::Emergency;
-            if ran.is_some() && is_apt && self.ticket.source != Source::Import {
+            if was_stopped && is_apt {
                 self.run_on(stage);
             }
         }
-    }
-
-    /// Facts that decide the policy were corrected: what runs is counted anew from its start.
-    fn amended(&mut self, facts: &Facts) {
-        let is_out_of_reach = matches!(facts.channel, Channel::None | Channel::Board);
-        if is_out_of_reach && facts.channel != self.ticket.channel {
-            self.void(Stage::Contact);
-        }
-        let before = self.ticket.facts();
-        let is_accepted = self.ticket.accepted_at.is_some();
-        let is_emergency = |it: &Facts| {
-            if is_accepted { it.priority == Some(Priority::Emergency) } else { it.suspected_emergency }
-        };
-        let changes_rules = before.kind != facts.kind
-            || before.category != facts.category
-            || is_accepted && before.priority != facts.priority
-            || !is_accepted && before.suspected_emergency != facts.suspected_emergency;
-        if !changes_rules || !self.ticket.status.is_open() {
-            return;
-        }
-        let resolve = self.ticket.clock_now(Stage::Resolve).cloned();
-        let was = is_emergency(&before);
-        let is = is_emergency(facts);
-        for stage in [Stage::Accept, Stage::Assign, Stage::Acknowledge, Stage::Contact, Stage::Reply] {
-            self.retime(stage, None);
-        }
-        let begun_at = self.begun_at();
-        match (was, is) {
-            (false, true) if resolve.as_ref().is_some_and(Clock::is_open) => {
-                self.retime(Stage::Resolve, Some(begun_at));
-            }
-            (false, true) if resolve.as_ref().is_none_or(|it| it.state == ClockState::Void) => {
-                self.start(Stage::Resolve, begun_at);
-            }
-            (true, false) if resolve.as_ref().is_some_and(Clock::is_unmet) => {
-                let cycle = self.ticket.cycle;
-                let mut given = self.ticket.clocks.iter();
-                let first = given.find(|it| it.stage == Stage::Acknowledge && it.cycle == cycle);
-                match first.map(|it| it.started_at) {
-                    // While it waits, the pauses are carried over.
-                    Some(first) if self.ticket.status == Status::Waiting => {
-                        self.retime(Stage::Resolve, Some(first));
-                    }
-                    Some(first) => {
-                        self.void(Stage::Resolve);
-                        self.start(Stage::Resolve, first);
-                    }
-                    None => self.void(Stage::Resolve),
-                }
-            }
-            _ => self.retime(Stage::Resolve, None),
-        }
-    }
-
-    pub(super) fn retime(&mut self, stage: Stage, started_at: Option<At>) {
-        let Some(clock) = self.ticket.clock_now(stage).filter(|it| it.is_open()).cloned() else { return };
-        // What this event has stopped already stays stopped.
-        if self.effects.contains(&ClockEffect::Voided { stage }) {
-            return;
-        }
-        let resumes = |it: &ClockEffect| matches!(it, ClockEffect::Resumed { stage: of, .. } if *of == stage);
-        let resumed_at = self.effects.iter().any(resumes).then_some(self.at);
-        let started_at = started_at.unwrap_or(clock.started_at);
-        let Some(target) = self.target(stage, clock.cycle, started_at) else {
-            return self.void(stage);
-        };
-        let calendar = &self.rules.calendar;
-        let due = target.due(started_at, calendar);
-        let mut again = Clock { started_at, due_at: due.at, ..clock };
-        again.details.target = target;
-        for pause in &again.details.pauses {
-            if let Some(to) = pause.to.or(resumed_at) {
-                again.due_at = target.after(again.due_at, target.elapsed(pause.from, to, calendar), calendar);
-            }
-        }
-        // More time once granted stays granted.
-        let granted = self.ticket.extensions.iter().filter(|it| {
-            stage == Stage::Resolve && it.cycle == again.cycle && it.state == super::ExtensionState::Granted
-        });
-        again.due_at = granted.map(|it| it.due_at).chain([again.due_at]).max().unwrap_or(again.due_at);
-        let alarm = again.alarm_again(&self.rules.policy, calendar);
-        self.effects.push(ClockEffect::Retimed {
-            stage,
-            started_at,
-            due_at: again.due_at,
-            target,
-            provisional: due.is_provisional,
-            rules: self.rules.digest,
-            alarm,
-        });
     }
 
     /// The target of a stage; in rework the shorter of the ticket's own and the policy's for rework.
