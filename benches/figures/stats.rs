@@ -109,7 +109,7 @@ fn behind(engine: &str) {
         (answer["intake"].as_u64().unwrap(), answer["age_s"].as_i64().unwrap())
     };
     let (n, oldest) = std::thread::scope(|scope| {
-        let intake = scope.spawn(|| submit_for(&served, 64, Duration::from_secs(10)));
+        let intake = scope.spawn(|| submit_for(&served.address, 64));
         let mut oldest = 0;
         while !intake.is_finished() {
             oldest = oldest.max(ask().1);
@@ -122,9 +122,10 @@ fn behind(engine: &str) {
         std::thread::sleep(Duration::from_millis(20));
     }
     println!(
-        "\n{engine}: {} tickets a second from 64 clients for 10 s; the oldest event that did not count yet was at most \
+        "\n{engine}: {} tickets a second from 64 clients for {} s; the oldest event that did not count yet was at most \
          {oldest} s old; {} ms after the end all {n} counted",
-        n / 10,
+        n / SPAN.as_secs(),
+        SPAN.as_secs(),
         begun.elapsed().as_millis(),
     );
     drop(served);

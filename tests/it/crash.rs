@@ -18,7 +18,7 @@ use crate::smtp::{MailServer, Manner};
 /// Rounds of each manner; `RED_MAILBOX_TEST_CRASH_ROUNDS=100` is the whole matrix.
 const ROUNDS: usize = 3;
 /// How long anything may take before the test says what it was waiting for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const MANNERS: [Manner; 4] =
     [Manner::DropsAfterData, Manner::Refuses("451 4.3.0 later please"), Manner::Holds, Manner::IsDead];
 
@@ -77,10 +77,10 @@ impl Serving {
         let (body, mut head) =
             (body.to_string(), format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"));
         if let Some(token) = token {
-            head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+            head = format!("{head}Authorization: Bearer {token}\r\n");
         }
         if let Some(version) = version {
-            head.push_str(&format!("If-Match: \"{version}\"\r\n"));
+            head = format!("{head}If-Match: \"{version}\"\r\n");
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let request =

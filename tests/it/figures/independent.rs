@@ -57,7 +57,7 @@ impl Told {
                 self.node = data["node"].as_i64().unwrap();
                 self.received_at = data["received_at"].as_i64().unwrap();
                 self.cycle = 1;
-                self.status = "received".to_owned();
+                "received".clone_into(&mut self.status);
                 self.facts(data);
             }
             "ticket.amended" => {
@@ -65,38 +65,38 @@ impl Told {
                 if data["taken_from"].is_i64() {
                     self.unit = None;
                     if ["assigned", "in_progress", "waiting"].contains(&self.status.as_str()) {
-                        self.status = "accepted".to_owned();
+                        "accepted".clone_into(&mut self.status);
                     }
                 }
             }
             "ticket.accepted" => {
-                self.status = "accepted".to_owned();
+                "accepted".clone_into(&mut self.status);
                 self.category = data["category"].as_i64();
                 self.priority = text("priority");
                 self.reach("accepted", at);
             }
             "ticket.declined" => {
-                self.status = "declined".to_owned();
+                "declined".clone_into(&mut self.status);
                 self.ever_concluded = true;
             }
             "ticket.assigned" => {
-                self.status = "assigned".to_owned();
+                "assigned".clone_into(&mut self.status);
                 self.unit = data["unit"].as_i64();
                 self.reach("assigned", at);
             }
             "ticket.returned" => {
-                self.status = "accepted".to_owned();
+                "accepted".clone_into(&mut self.status);
                 self.unit = None;
             }
-            "ticket.acknowledged" | "ticket.resumed" => self.status = "in_progress".to_owned(),
-            "ticket.waiting" => self.status = "waiting".to_owned(),
+            "ticket.acknowledged" | "ticket.resumed" => "in_progress".clone_into(&mut self.status),
+            "ticket.waiting" => "waiting".clone_into(&mut self.status),
             "ticket.resolved" => {
-                self.status = "resolved".to_owned();
+                "resolved".clone_into(&mut self.status);
                 self.ever_concluded = true;
                 self.reach("resolved", at);
             }
             "ticket.sent_back" => {
-                self.status = "in_progress".to_owned();
+                "in_progress".clone_into(&mut self.status);
                 if self.cycle == 1 {
                     self.reached.remove("resolved");
                 }
@@ -109,7 +109,7 @@ impl Told {
                 if self.reply_cycles[&data["reply"].as_i64().unwrap()] == self.cycle {
                     self.reach("replied", at);
                     if self.status == "resolved" {
-                        self.status = "replied".to_owned();
+                        "replied".clone_into(&mut self.status);
                     }
                 }
             }
@@ -133,11 +133,11 @@ impl Told {
                     self.status = text("to").unwrap();
                 }
             }
-            "ticket.closed" => self.status = "closed".to_owned(),
+            "ticket.closed" => "closed".clone_into(&mut self.status),
             "ticket.merged" => {
                 self.status_before = std::mem::replace(&mut self.status, "merged".to_owned());
             }
-            "ticket.withdrawn" => self.status = "withdrawn".to_owned(),
+            "ticket.withdrawn" => "withdrawn".clone_into(&mut self.status),
             "clock.breached" => {
                 let stage = data["stage"].as_str().unwrap();
                 self.latest(stage, |_| "breached");
@@ -171,9 +171,9 @@ impl Told {
         }
     }
 
-    fn latest(&mut self, stage: &str, state: impl Fn(&str) -> &'static str) {
+    fn latest(&mut self, stage: &str, becomes: impl Fn(&str) -> &'static str) {
         if let Some(clock) = self.clocks.iter_mut().rev().find(|it| it.0 == stage) {
-            clock.1 = state(clock.1);
+            clock.1 = becomes(clock.1);
         }
     }
 
@@ -181,8 +181,8 @@ impl Told {
         let Some(stage) = effect["stage"].as_str() else { return };
         match effect["do"].as_str().unwrap() {
             "started" => {
-                let state = if effect["void"] == true { "void" } else { "running" };
-                self.clocks.push((stage.to_owned(), state));
+                let first = if effect["void"] == true { "void" } else { "running" };
+                self.clocks.push((stage.to_owned(), first));
             }
             "met" => self.latest(stage, |it| match it {
                 "breached" => "breached",

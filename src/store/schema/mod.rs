@@ -1,5 +1,11 @@
 //! The tables, as both engines have them. Kept equal to the migrations by `tests/it/migrations.rs`.
 
+mod mailboxes;
+mod statistics;
+
+pub use mailboxes::*;
+pub use statistics::*;
+
 diesel::table! {
     attachment (ticket_id, id) {
         ticket_id -> BigInt,
@@ -252,88 +258,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    due_opening (mailbox_id, due_at) {
-        mailbox_id -> BigInt,
-        since_at -> BigInt,
-        due_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    mailbox_watch (mailbox_id) {
-        mailbox_id -> BigInt,
-        schedule -> Nullable<Text>,
-        looked_at -> BigInt,
-        look_at -> Nullable<BigInt>,
-    }
-}
-
-diesel::table! {
-    slip_batch (id) {
-        id -> BigInt,
-        node_id -> BigInt,
-        first_running -> BigInt,
-        last_running -> BigInt,
-        kiosk_id -> Nullable<BigInt>,
-        printed_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    collection (id) {
-        id -> BigInt,
-        mailbox_id -> BigInt,
-        node_id -> BigInt,
-        version -> BigInt,
-        opened_at -> BigInt,
-        recorded_at -> BigInt,
-        letters_counted -> BigInt,
-        n_registered -> BigInt,
-        n_set_aside -> BigInt,
-        opener_1_id -> Nullable<BigInt>,
-        opener_2_id -> Nullable<BigInt>,
-        confirmed_1_at -> Nullable<BigInt>,
-        confirmed_2_at -> Nullable<BigInt>,
-        closed_at -> Nullable<BigInt>,
-        n_unaccounted -> Nullable<BigInt>,
-    }
-}
-
-diesel::table! {
-    collection_letter (collection_id, id) {
-        collection_id -> BigInt,
-        id -> BigInt,
-        set_aside -> Nullable<Text>,
-        put_in_on -> Nullable<Text>,
-        slip -> Nullable<Text>,
-        n_tickets -> BigInt,
-        registered_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    collection_text (collection_id, seq, name) {
-        collection_id -> BigInt,
-        seq -> BigInt,
-        name -> Text,
-        salt -> Binary,
-        body -> Text,
-    }
-}
-
-diesel::table! {
-    collection_key (account_id, route, key_hash) {
-        account_id -> BigInt,
-        route -> Text,
-        key_hash -> Binary,
-        fingerprint -> Binary,
-        collection_id -> BigInt,
-        letter_id -> Nullable<BigInt>,
-        expires_at -> BigInt,
-    }
-}
-
-diesel::table! {
     ticket_supporting (ticket_id, unit_id) {
         ticket_id -> BigInt,
         unit_id -> BigInt,
@@ -433,71 +357,6 @@ diesel::table! {
         account_id -> BigInt,
         day -> Text,
         n_views -> BigInt,
-    }
-}
-
-diesel::table! {
-    statistics_pending (event_id) {
-        event_id -> BigInt,
-        ticket_id -> BigInt,
-    }
-}
-
-diesel::table! {
-    statistics_follower (id) {
-        id -> BigInt,
-        definitions -> BigInt,
-        position -> BigInt,
-        followed_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    statistics_ticket (ticket_id) {
-        ticket_id -> BigInt,
-        seq -> BigInt,
-        node_id -> BigInt,
-        sealed_node_id -> BigInt,
-        received_at -> BigInt,
-        is_open -> Bool,
-        due_at -> Nullable<BigInt>,
-        unit -> Text,
-        category -> Text,
-        source -> Text,
-        mailbox -> Text,
-        building -> Text,
-        priority -> Text,
-        kind -> Text,
-        numerators -> BigInt,
-        denominators -> BigInt,
-        missed -> BigInt,
-        excluded -> BigInt,
-        counts -> Binary,
-        times -> Binary,
-    }
-}
-
-diesel::table! {
-    statistics_count (key) {
-        key -> Text,
-        node_id -> BigInt,
-        sealed_node_id -> BigInt,
-        dimension -> Text,
-        period -> BigInt,
-        value -> Text,
-        sums -> Binary,
-    }
-}
-
-diesel::table! {
-    statistics_time (key) {
-        key -> Text,
-        node_id -> BigInt,
-        sealed_node_id -> BigInt,
-        dimension -> Text,
-        period -> BigInt,
-        value -> Text,
-        sums -> Binary,
     }
 }
 
