@@ -78,6 +78,8 @@ routes! {
     GET "/login" => web::desk::door::login;
     POST "/login" => web::desk::door::sign_in;
     POST "/logout" => web::desk::door::sign_out;
+    GET "/lead" => web::lead::page;
+    GET "/lead/tickets" => web::lead::tickets;
     GET "/desk/account" => web::desk::account::page;
     POST "/desk/account/password" => web::desk::account::change_password;
     POST "/desk/account/sessions" => web::desk::account::end_sessions;
@@ -131,6 +133,7 @@ routes! {
 
     // The board.
     GET "/api/v1/board" => api::board::list;
+    GET "/api/v1/board/figures" => api::board_figures::figures;
 
     // The trail.
     GET "/api/v1/audit/verify" => api::audit::verify;

@@ -18,7 +18,9 @@ static CHINESE: LazyLock<Texts> = LazyLock::new(|| {
         "\n",
         include_str!("../../locales/zh-CN/pages.toml"),
         "\n",
-        include_str!("../../locales/zh-CN/desk.toml")
+        include_str!("../../locales/zh-CN/desk.toml"),
+        "\n",
+        include_str!("../../locales/zh-CN/lead.toml")
     ))
 });
 static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
@@ -27,7 +29,9 @@ static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
         "\n",
         include_str!("../../locales/en/pages.toml"),
         "\n",
-        include_str!("../../locales/en/desk.toml")
+        include_str!("../../locales/en/desk.toml"),
+        "\n",
+        include_str!("../../locales/en/lead.toml")
     ))
 });
 

@@ -6,6 +6,7 @@
 pub mod board;
 pub mod desk;
 pub mod form;
+pub mod lead;
 mod promise;
 mod qr;
 pub mod report;
@@ -45,6 +46,7 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
         ("desk.css", "text/css; charset=utf-8", include_str!("../../../assets/desk.css")),
         ("desk.js", "text/javascript; charset=utf-8", include_str!("../../../assets/desk.js")),
         ("draft.js", "text/javascript; charset=utf-8", include_str!("../../../assets/draft.js")),
+        ("lead.css", "text/css; charset=utf-8", include_str!("../../../assets/lead.css")),
         ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
     ];
     let named = files.map(|(name, media_type, body)| {

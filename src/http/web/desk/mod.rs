@@ -17,7 +17,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use chrono_tz::Tz;
 
 use super::screen::Screen;
-use crate::domain::people::Staff;
+use crate::domain::people::{Role, Staff};
 use crate::domain::refusal::Refusal;
 use crate::domain::value::At;
 use crate::http::Problem;
@@ -109,7 +109,14 @@ struct Place {
 }
 
 /// The navigation, in its order; a place is shown to whoever may see its page.
-const PLACES: [Place; 1] = [Place { path: "/desk/account", key: "desk.account", is_shown: |_| true }];
+const PLACES: [Place; 2] = [
+    Place {
+        path: "/lead",
+        key: "lead.title",
+        is_shown: |it| it.grants.iter().any(|grant| grant.role == Role::Leader),
+    },
+    Place { path: "/desk/account", key: "desk.account", is_shown: |_| true },
+];
 
 /// Where a person begins the day.
 pub(super) fn home_of(staff: &Staff) -> &'static str {
