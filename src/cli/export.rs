@@ -75,7 +75,7 @@ pub(super) fn run(app: &App, command: &ExportCommand) -> Outcome {
 }
 
 /// A new file for its owner only, or standard output.
-fn output(path: Option<&PathBuf>) -> Result<Box<dyn Write>, Failure> {
+pub(super) fn output(path: Option<&PathBuf>) -> Result<Box<dyn Write>, Failure> {
     let Some(path) = path else { return Ok(Box::new(io::stdout())) };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let file = file.map_err(|cause| {

@@ -13,6 +13,7 @@ mod import;
 mod node;
 mod policy;
 mod serve;
+mod slips;
 mod stats;
 mod unit;
 mod user;
@@ -83,6 +84,8 @@ enum Command {
     /// Verify the trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Give out slips with stubs, as one HTML file to print
+    Slips(slips::SlipsArgs),
     /// Keep the figures' roll-ups
     #[command(subcommand)]
     Stats(stats::StatsCommand),
@@ -254,6 +257,7 @@ fn run(line: &Line) -> Outcome {
         Command::Import(args) => import::run(&open(settings()?)?, args),
         Command::User(command) => user::run(&open(settings()?)?, command.clone()),
         Command::Audit(command) => audit::run(settings()?, command),
+        Command::Slips(args) => slips::run(&open(settings()?)?, args),
         Command::Stats(command) => stats::run(&open(settings()?)?, command),
         Command::Export(command) => export::run(&open(settings()?)?, command),
         Command::Openapi => {

@@ -1,5 +1,6 @@
 //! A sample community with weeks of life in it, told through the same verbs that people use.
 
+mod boxes;
 mod content;
 mod letters;
 mod places;
@@ -52,6 +53,7 @@ struct Told {
 enum Scene {
     Letter(usize),
     Step(usize, Box<Step>),
+    Opening(boxes::Opening),
 }
 
 /// Tells the whole story into the empty database of `app`, up to `now`; `app` has a fixed clock.
@@ -73,12 +75,16 @@ pub async fn tell(app: &App, now: At, password: &str) -> Result<Sample, Error> {
             scenes.insert((at, scenes.len()), Scene::Step(index, Box::new(step)));
         }
     }
+    for (at, opening) in boxes::openings(app.clock.now(), now) {
+        scenes.insert((at, scenes.len()), Scene::Opening(opening));
+    }
     let mut story = Story { app, cast, told: HashMap::new() };
     for ((at, _), scene) in scenes {
         story.wait_until(at).await?;
         match scene {
             Scene::Letter(index) => story.receive(index, &LETTERS[index]).await?,
             Scene::Step(index, step) => story.act(index, *step).await?,
+            Scene::Opening(opening) => boxes::open(app, &story.cast, opening).await?,
         }
     }
     story.wait_until(now).await?;

@@ -40,7 +40,7 @@ const UNITS: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Code, name, where it hangs, who holds the key, on which weekdays it is opened.
-const MAILBOXES: &[(&str, &str, &str, &str, &[&str])] = &[
+pub(super) const MAILBOXES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("XX01", "知音亭红色信箱", "知音亭东侧立柱", "信箱管理员 苏琳", &["mon", "thu"]),
     ("XX02", "望溪长廊红色信箱", "望溪长廊入口", "信箱管理员 苏琳", &["tue", "fri"]),
     ("XX03", "服务大厅红色信箱", "便民服务大厅门口", "社区工作站 罗岚", &["wed"]),

@@ -12,6 +12,7 @@ pub mod category;
 pub mod chain;
 pub mod event;
 pub mod import;
+pub mod mailbox;
 pub mod notice;
 pub mod number;
 pub mod people;

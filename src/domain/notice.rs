@@ -16,6 +16,8 @@ words! {
         CalendarMissing = "calendar_missing",
         /// More time was granted, and no machine tells the resident.
         TellResident = "tell_resident",
+        /// A box was not opened by its schedule.
+        BoxUnopened = "box_unopened",
     }
 }
 

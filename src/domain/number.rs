@@ -14,6 +14,11 @@ const RUNNING_DIGITS_MIN: usize = 4;
 /// A community never reaches a billion letters a day; a longer number is a typing error.
 const RUNNING_DIGITS_MAX: usize = 9;
 
+/// The shortest serial has this many digits, the check digit included (PRODUCT §3).
+const SERIAL_DIGITS_MIN: usize = 6;
+/// A longer serial is a typing error: nobody prints a million million slips.
+const SERIAL_DIGITS_MAX: usize = 18;
+
 /// The check digit over a string of digits, ISO 7064 MOD 11,10.
 ///
 /// Characters other than `0`–`9` are passed over.
@@ -107,17 +112,99 @@ fn plain(text: &str) -> String {
     text.nfkc().filter(|it| it.is_alphanumeric()).flat_map(char::to_uppercase).take(64).collect()
 }
 
-/// True for a well-formed slip serial, `YD-S0000013`: at least 6 digits, the last a check digit.
-pub fn is_slip_serial(text: &str) -> bool {
-    let plain = plain(text);
-    let digits_at = plain.find(|it: char| it.is_ascii_digit()).unwrap_or(plain.len());
-    let (letters, digits) = plain.split_at(digits_at);
-    let Some(community) = letters.strip_suffix('S') else { return false };
-    (2..=8).contains(&community.len())
-        && community.bytes().all(|it| it.is_ascii_uppercase())
-        && (6..=18).contains(&digits.len())
-        && digits.bytes().all(|it| it.is_ascii_digit())
-        && digits[digits.len() - 1..].parse() == Ok(check_digit(&digits[..digits.len() - 1]))
+/// A printed slip's serial, `YD-S000018`: community, running number of at least 5 digits, check digit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Serial {
+    community: String,
+    /// The running number and its check digit, as they are written.
+    digits: String,
+}
+
+impl Serial {
+    /// The serial of the `running`th slip (from 1) of `community`.
+    pub fn new(community: &str, running: u64) -> Self {
+        let running = format!("{running:0width$}", width = SERIAL_DIGITS_MIN - 1);
+        let check = check_digit(&running);
+        Self { community: community.to_owned(), digits: format!("{running}{check}") }
+    }
+
+    /// The community's code.
+    pub fn community(&self) -> &str {
+        &self.community
+    }
+
+    /// The running number, from 1; None for one that no slip was ever printed with, as `YD-S0000018` with a zero
+    /// too many.
+    pub fn running(&self) -> Option<u64> {
+        let running = self.digits[..self.digits.len() - 1].parse().ok()?;
+        (Self::new(&self.community, running) == *self && running > 0).then_some(running)
+    }
+
+    /// Reads a serial as people give it: spaces, missing dashes, lower case and full-width digits pass.
+    ///
+    /// # Errors
+    /// `Malformed` when it is no serial or its check digit does not fit.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let plain = plain(text);
+        let digits_at = plain.find(|it: char| it.is_ascii_digit()).unwrap_or(plain.len());
+        let (letters, digits) = plain.split_at(digits_at);
+        let community = letters.strip_suffix('S').filter(|it| {
+            (2..=8).contains(&it.len())
+                && it.bytes().all(|it| it.is_ascii_uppercase())
+                && (SERIAL_DIGITS_MIN..=SERIAL_DIGITS_MAX).contains(&digits.len())
+                && digits.bytes().all(|it| it.is_ascii_digit())
+        });
+        let Some(community) = community else {
+            return Err(Refusal::Malformed(
+                "来信单编号的样子应为 YD-S000018。请照来信单核对。 A slip's serial looks like YD-S000018; check it against the slip."
+                    .to_owned(),
+            ));
+        };
+        if digits[digits.len() - 1..].parse() != Ok(check_digit(&digits[..digits.len() - 1])) {
+            return Err(Refusal::Malformed(
+                "来信单编号的校验位不对，可能看错了一位。请照来信单核对。 The serial's check digit does not fit; one digit was probably misread. Check it against the slip."
+                    .to_owned(),
+            ));
+        }
+        Ok(Self { community: community.to_owned(), digits: digits.to_owned() })
+    }
+}
+
+/// What stands on a receipt or a stub: it names a ticket either way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    Number(Number),
+    Serial(Serial),
+}
+
+impl Reference {
+    /// Reads either as people give it. A community's code may end in S, so what reads as a number is one.
+    ///
+    /// # Errors
+    /// `Malformed`, in the words of what it was most likely meant to be.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let refusal = match Number::parse(text) {
+            Ok(number) => return Ok(Self::Number(number)),
+            Err(refusal) => refusal,
+        };
+        match Serial::parse(text) {
+            Ok(serial) => Ok(Self::Serial(serial)),
+            // A number has thirteen digits at least; a serial that long was never printed.
+            Err(of_serial) => {
+                let plain = plain(text);
+                let letters = plain.trim_end_matches(|it: char| it.is_ascii_digit());
+                let is_serial_like =
+                    letters.len() > 2 && letters.ends_with('S') && plain.len() - letters.len() < 13;
+                Err(if is_serial_like { of_serial } else { refusal })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-S{}", self.community, self.digits)
+    }
 }
 
 /// The 8-digit receipt code of a ticket: truncated HMAC over its number and issue count (PRODUCT §3).
@@ -167,7 +254,48 @@ mod tests {
         reads(&wide, &number);
     }
 
+    #[test]
+    fn a_serial_is_read_as_people_give_it_and_never_misread() {
+        let serial = Serial::new("YD", 1);
+        let text = serial.to_string();
+
+        assert_eq!((text.len(), serial.community()), ("YD-S000018".len(), "YD"));
+        for given in [text.to_lowercase(), text.replace('-', " "), text.replace('-', "")] {
+            assert_eq!(Serial::parse(&given).as_ref(), Ok(&serial), "{given}");
+        }
+        for wrong in ["YD-S00018", "YD-000018", "Y-S000018", "YD-S00001A", "", "S000018"] {
+            assert!(Serial::parse(wrong).is_err(), "{wrong}");
+        }
+        let digits = text.len() - 6..text.len();
+        for (place, by) in digits.flat_map(|place| (1..10u8).map(move |by| (place, by))) {
+            let mut misread = text.clone().into_bytes();
+            misread[place] = b'0' + (misread[place] - b'0' + by) % 10;
+            let misread = String::from_utf8(misread).unwrap();
+            assert!(Serial::parse(&misread).is_err(), "{misread}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_told_by_what_it_was_meant_to_be() {
+        let number = Number::new("YDS", NaiveDate::from_ymd_opt(2026, 11, 23).unwrap(), 42);
+        assert_eq!(Reference::parse(&number.to_string()), Ok(Reference::Number(number)));
+        assert_eq!(Reference::parse("yd s000018"), Ok(Reference::Serial(Serial::new("YD", 1))));
+        for (wrong, part) in [("YD-S000017", "serial"), ("YD-20261123-00420", "number"), ("?", "number")] {
+            let Err(Refusal::Malformed(words)) = Reference::parse(wrong) else { panic!("{wrong}") };
+            assert!(words.contains(part), "{wrong}: {words}");
+        }
+        assert_eq!(Serial::parse("YD-S000018").unwrap().running(), Some(1));
+        assert_eq!(Serial::parse(&format!("YD-S0000001{}", check_digit("0000001"))).unwrap().running(), None);
+        assert_eq!(Serial::parse(&format!("YD-S00000{}", check_digit("00000"))).unwrap().running(), None);
+    }
+
     proptest! {
+        #[test]
+        fn a_serial_parses_back_from_what_it_displays(running in 1..1_000_000_000_000u64) {
+            let serial = Serial::new("YD", running);
+            prop_assert_eq!(Serial::parse(&serial.to_string()), Ok(serial));
+        }
+
         #[test]
         fn parse_is_the_inverse_of_display(day in 0..40_000i32, running in 1..100_000_000u64) {
             let day = NaiveDate::from_num_days_from_ce_opt(730_000 + day).unwrap();

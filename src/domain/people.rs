@@ -24,6 +24,12 @@ words! {
         ReadMaskedContact = "read_masked_contact",
         /// Unmask contact data, with a reason, within the daily budget.
         UnmaskContact = "unmask_contact",
+        /// Record openings of mailboxes, register their letters, close them.
+        Collect = "collect",
+        /// See collections and what came of their letters.
+        ReadCollection = "read_collection",
+        /// Have slips printed, whose codes stand on them.
+        PrintSlips = "print_slips",
         /// Amend facts of a ticket.
         Amend = "amend",
         /// Accept, decline, assign, merge, split.
@@ -73,6 +79,9 @@ pub fn may(role: Role, permission: Permission) -> bool {
         Role::Clerk => matches!(
             permission,
             P::Submit
+                | P::Collect
+                | P::PrintSlips
+                | P::ReadCollection
                 | P::ReadTicket
                 | P::ReadMaskedContact
                 | P::Amend
@@ -85,6 +94,7 @@ pub fn may(role: Role, permission: Permission) -> bool {
         Role::Triager => matches!(
             permission,
             P::Submit
+                | P::ReadCollection
                 | P::ReadTicket
                 | P::ReadMaskedContact
                 | P::UnmaskContact
@@ -119,6 +129,9 @@ pub fn may(role: Role, permission: Permission) -> bool {
         Role::Supervisor => matches!(
             permission,
             P::Submit
+                | P::Collect
+                | P::PrintSlips
+                | P::ReadCollection
                 | P::ReadTicket
                 | P::ReadMaskedContact
                 | P::UnmaskContact
@@ -138,9 +151,14 @@ pub fn may(role: Role, permission: Permission) -> bool {
                 | P::ReadStatistics
                 | P::ReadSetup
         ),
-        Role::Leader => matches!(permission, P::ReadTicket | P::ReadStatistics | P::ReadSetup),
-        Role::Auditor => matches!(permission, P::ReadTicket | P::ReadTrail | P::VerifyTrail | P::ReadSetup),
-        Role::Admin => matches!(permission, P::ReadSetup | P::WriteSetup),
+        Role::Leader => {
+            matches!(permission, P::ReadTicket | P::ReadCollection | P::ReadStatistics | P::ReadSetup)
+        }
+        Role::Auditor => matches!(
+            permission,
+            P::ReadTicket | P::ReadCollection | P::ReadTrail | P::VerifyTrail | P::ReadSetup
+        ),
+        Role::Admin => matches!(permission, P::PrintSlips | P::ReadSetup | P::WriteSetup),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,13 @@ impl At {
     /// The calendar day of this moment in `zone`.
     pub fn local_date(self, zone: Tz) -> NaiveDate {
         self.to_utc().with_timezone(&zone).date_naive()
+    }
+
+    /// The first moment of `day` in `zone`.
+    pub fn of_day(day: NaiveDate, zone: Tz) -> Self {
+        let midnight = day.and_time(NaiveTime::MIN);
+        let local = zone.from_local_datetime(&midnight).earliest();
+        Self::from_utc(local.map_or_else(|| midnight.and_utc(), |it| it.to_utc()))
     }
 
     /// Reads an RFC 3339 time with offset.
@@ -98,6 +105,8 @@ ids! {
     AccountId,
     /// A ticket, as the database knows it; people use its number.
     TicketId,
+    /// A collection: one opening of one mailbox.
+    CollectionId,
 }
 
 /// A closed set of words with one code each, the same in JSON, tables and code.

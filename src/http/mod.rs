@@ -131,6 +131,17 @@ routes! {
     POST "/api/v1/tickets/{number}/replies/{id}/redirect" => api::actions::redirect_reply;
     POST "/api/v1/tickets/{number}/replies/{id}/log" => api::actions::log_reply;
 
+    // Collections: from the box to the desk.
+    POST "/api/v1/collections" => api::collections::open;
+    GET "/api/v1/collections" => api::collections::list;
+    GET "/api/v1/collections/{id}" => api::collections::read;
+    POST "/api/v1/collections/{id}/letters" => api::collections::register;
+    POST "/api/v1/collections/{id}/confirm" => api::collections::confirm;
+    POST "/api/v1/collections/{id}/close" => api::collections::close;
+    POST "/api/v1/slips" => api::slips::print;
+    POST "/api/v1/kiosk/heartbeat" => api::kiosk::heartbeat;
+    POST "/api/v1/kiosk/slips" => api::kiosk::reserve;
+
     // The board.
     GET "/api/v1/board" => api::board::list;
     GET "/api/v1/board/figures" => api::board_figures::figures;
@@ -144,6 +155,7 @@ routes! {
 
     // Figures.
     GET "/api/v1/stats/summary" => api::statistics::summary;
+    GET "/api/v1/stats/custody" => api::custody::custody;
     GET "/api/v1/stats/series" => api::statistics::series;
     GET "/api/v1/stats/breakdown" => api::statistics::breakdown;
     GET "/api/v1/stats/backlog" => api::statistics::backlog;

@@ -20,7 +20,9 @@ static CHINESE: LazyLock<Texts> = LazyLock::new(|| {
         "\n",
         include_str!("../../locales/zh-CN/desk.toml"),
         "\n",
-        include_str!("../../locales/zh-CN/lead.toml")
+        include_str!("../../locales/zh-CN/lead.toml"),
+        "\n",
+        include_str!("../../locales/zh-CN/slips.toml")
     ))
 });
 static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
@@ -31,7 +33,9 @@ static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
         "\n",
         include_str!("../../locales/en/desk.toml"),
         "\n",
-        include_str!("../../locales/en/lead.toml")
+        include_str!("../../locales/en/lead.toml"),
+        "\n",
+        include_str!("../../locales/en/slips.toml")
     ))
 });
 

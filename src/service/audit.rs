@@ -8,7 +8,7 @@ use super::{App, Caller, Error};
 use crate::domain::audit::export::ExportAudit;
 use crate::domain::audit::{
     AuditKeys, Chain, Community, DayRow, EventRow, Finding, HeadRow, NumberRow, Numbers, Report, SetupAudit,
-    Spot, TicketRows, verify_tickets,
+    Spot, TicketRows, verify_collections, verify_tickets,
 };
 use crate::domain::event::Stream;
 use crate::domain::people::{Permission, Staff, may};
@@ -22,6 +22,8 @@ use crate::store::{Db, Store, StoreError, setup};
 const PAGE: i64 = 5_000;
 /// Bytes of an export's line, at most: a letter's event is a few thousand.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Chains that are verified with their rows, batch by batch.
+const APART: [Stream; 2] = [Stream::Ticket, Stream::Collection];
 /// Tickets of one answer over HTTP.
 pub const LIMIT_MAX: i64 = 200;
 const LIMIT_DEFAULT: i64 = 100;
@@ -49,6 +51,16 @@ pub fn verify_database(
     loop {
         let (rows, upto) = store.read_blocking(move |db: &mut Db| audit::batch(db, after))?;
         verify_batch(&rows, keys, &mut report);
+        progress(report.n_events);
+        match upto {
+            Some(upto) => after = upto,
+            None => break,
+        }
+    }
+    let mut after = i64::MIN;
+    loop {
+        let (rows, upto) = store.read_blocking(move |db: &mut Db| audit::collection_batch(db, after))?;
+        verify_collections(&rows, audit_keys(keys), &mut report);
         progress(report.n_events);
         match upto {
             Some(upto) => after = upto,
@@ -83,7 +95,7 @@ fn verify_batch(rows: &TicketRows, keys: &Keys, report: &mut Report) {
 fn verify_setup(db: &mut Db, keys: &Keys) -> Result<(Report, HashMap<i64, Community>), StoreError> {
     let keys = audit_keys(keys);
     let mut report = Report::default();
-    let heads: Vec<HeadRow<true>> = report.read_rows("", &audit::other_heads(db)?);
+    let heads: Vec<HeadRow<true>> = report.read_rows("", &audit::other_heads(db, &APART)?);
     let mut heads: HashMap<(String, i64), HeadRow<true>> =
         heads.into_iter().map(|it| ((it.stream.clone(), it.stream_id), it)).collect();
     let mut setup = SetupAudit::default();
@@ -91,7 +103,7 @@ fn verify_setup(db: &mut Db, keys: &Keys) -> Result<(Report, HashMap<i64, Commun
     let mut after: Option<(String, i64, i64)> = None;
     loop {
         let from = after.as_ref().map(|(stream, id, seq)| (stream.as_str(), *id, *seq));
-        let page = audit::other_events(db, from, PAGE)?;
+        let page = audit::other_events(db, &APART, from, PAGE)?;
         let n_rows = i64::try_from(page.len()).unwrap_or(i64::MAX);
         let n_findings = report.n_findings;
         let events: Vec<EventRow<true>> = report.read_rows("", &page);
@@ -267,6 +279,15 @@ fn verify_page(db: &mut Db, keys: &Keys, staff: &Staff, after: i64, limit: i64) 
     if next_cursor.is_none() {
         let (_, communities) = verify_setup(db, keys)?;
         report.join(verify_numbers(db, &communities, Some(&nodes))?);
+        let mut after = i64::MIN;
+        loop {
+            let (rows, upto) = audit::collection_batch(db, after)?;
+            verify_collections(&rows, audit_keys(keys), &mut report);
+            match upto {
+                Some(upto) => after = upto,
+                None => break,
+            }
+        }
     }
     Ok(Verified { report, next_cursor })
 }

@@ -8,7 +8,7 @@ use super::orders::{self, LogBody, Order, RedirectBody};
 use super::{App, Caller, Error, receipts};
 use crate::domain::category::suspects_danger;
 use crate::domain::event::{Recorded, Stream};
-use crate::domain::number::{Number, is_slip_serial};
+use crate::domain::number::Reference;
 use crate::domain::people::{Actor, Permission, Staff};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::ticket::intake::{
@@ -53,11 +53,12 @@ impl Opened {
     }
 }
 
-/// Opens the ticket with `number` for staff, or for the holder of its receipt `code` at `address`.
+/// Opens the ticket with `number`, or written on the slip of that serial, for staff, or for the holder of its
+/// `code` at `address`.
 ///
 /// # Errors
 /// `Malformed` for what is no number; `Unauthenticated` without sign-in and code; `NotFound` for what is
-/// not there, may not be seen, or a wrong code.
+/// not there, may not be seen, or a wrong code; `NotRegisteredYet` for a slip whose letter is not registered.
 pub async fn open(
     app: &App,
     caller: &Caller,
@@ -65,15 +66,10 @@ pub async fn open(
     code: Option<&str>,
     address: &str,
 ) -> Result<Opened, Error> {
-    // A community's code may end in S, so what reads as a number is one; no slip is bound yet, and every
-    // well-formed stub hears the same (PRODUCT §3).
-    if code.is_some() && is_slip_serial(number) && Number::parse(number).is_err() {
-        return Err(Refusal::NotRegisteredYet.into());
-    }
     if code.is_none() && !matches!(caller.actor, Actor::Staff(_) | Actor::System) {
         return Err(Refusal::Unauthenticated.into());
     }
-    let number = Number::parse(number)?;
+    let number = Reference::parse(number)?;
     if let Some(code) = code {
         let ticket = receipts::open(app, &number, code, address).await?;
         let place = match &caller.actor {
@@ -92,8 +88,7 @@ pub async fn open(
     let caller = caller.clone();
     app.store
         .read(move |db: &mut Db| {
-            let number = number.to_string();
-            let found = tickets::find(db, By::Number(&number))?;
+            let (found, number) = find(db, &number)?;
             let unseen = || Error::from(Refusal::NotFound(number.clone()));
             let ticket = found.ok_or_else(unseen)?;
             let surroundings = Circumstances::of(db, &ticket)?;
@@ -105,6 +100,21 @@ pub async fn open(
             }
         })
         .await
+}
+
+/// The ticket of a reference, and the reference as it is written.
+fn find(db: &mut Db, reference: &Reference) -> Result<(Option<Ticket>, String), Error> {
+    Ok(match reference {
+        Reference::Number(number) => {
+            let number = number.to_string();
+            (tickets::find(db, By::Number(&number))?, number)
+        }
+        Reference::Serial(serial) => {
+            let serial = serial.to_string();
+            let found = tickets::find(db, By::Slip(&serial))?.ok_or(Refusal::NotRegisteredYet)?;
+            (Some(found), serial)
+        }
+    })
 }
 
 /// What an action gave: the ticket's file, and what only this action tells.

@@ -2,20 +2,34 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
+
 use super::{Caller, Error};
 use crate::domain::people::{Actor, Permission};
 use crate::domain::setup::Node;
 use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
-use crate::domain::ticket::{Attachment, Place, Ticket, Verb, text};
-use crate::domain::value::{AccountId, NodeId, SetupId, TicketId};
+use crate::domain::ticket::{Attachment, LetterOf, Place, Ticket, Verb, text};
+use crate::domain::value::{AccountId, At, CollectionId, NodeId, SetupId, TicketId};
 use crate::store::tickets::{By, TicketText};
-use crate::store::{Db, people, setup, tickets};
+use crate::store::{Db, collections, people, setup, tickets};
 
 /// How much of a contact a reader is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContactShown {
     Masked,
     Nothing,
+}
+
+/// What a ticket's letter says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterShown {
+    pub of: LetterOf,
+    /// The day its writer put it in, if that is known.
+    pub put_in_on: Option<NaiveDate>,
+    /// When its box was opened.
+    pub collected_at: At,
+    /// Numbers of the other tickets of the letter that the reader may know.
+    pub same_letter: Vec<String>,
 }
 
 /// Everything a view of a ticket may need; each view takes what its reader may see.
@@ -33,6 +47,8 @@ pub struct TicketFile {
     pub contact_shown: ContactShown,
     /// True when the reader holds the receipt and is no staff.
     pub is_residents: bool,
+    /// The letter it came in, if it came in one.
+    pub letter: Option<LetterShown>,
     texts: Vec<TicketText>,
     codes: HashMap<SetupId, String>,
     usernames: HashMap<AccountId, String>,
@@ -102,6 +118,7 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
     let nodes = nodes_of(db, &tickets)?;
     let codes = codes_of(db, &tickets)?;
     let usernames = usernames_of(db, &tickets)?;
+    let letters = letters_of(db, &tickets, caller)?;
 
     let mut files = Vec::with_capacity(tickets.len());
     for ticket in tickets {
@@ -122,6 +139,7 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
             actions: ticket.actions(&caller.actor, &place),
             attachments: ticket.attachments_for(&caller.actor, &place).cloned().collect(),
             contact_shown: contact_shown(&ticket, caller, &place),
+            letter: letters.get(&ticket.id).cloned(),
             is_residents: !matches!(caller.actor, Actor::Staff(_) | Actor::System),
             texts: texts_of.remove(&ticket.id).unwrap_or_default(),
             codes: codes.clone(),
@@ -130,6 +148,48 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
         });
     }
     Ok(files)
+}
+
+/// The letters that some of the tickets came in.
+fn letters_of(
+    db: &mut Db,
+    tickets: &[Ticket],
+    caller: &Caller,
+) -> Result<HashMap<TicketId, LetterShown>, Error> {
+    let mut shown = HashMap::new();
+    let wanted: Vec<LetterOf> = tickets.iter().filter_map(|it| it.letter).collect();
+    if wanted.is_empty() {
+        return Ok(shown);
+    }
+    let mut ids: Vec<CollectionId> = wanted.iter().map(|it| it.collection).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let letters = collections::letters(db, &wanted)?;
+    let named = collections::tickets_of(db, &ids)?;
+    for ticket in tickets {
+        let found = letters.iter().find(|(of, _, _)| Some(*of) == ticket.letter);
+        let Some((of, letter, collected_at)) = found else { continue };
+        let mut same_letter = Vec::new();
+        for other in named.iter().filter(|it| it.letter == *of && it.ticket != ticket.id) {
+            if may_know(db, other.ticket, caller)? {
+                same_letter.push(other.number.clone());
+            }
+        }
+        let (of, put_in_on, collected_at) = (*of, letter.put_in_on, *collected_at);
+        shown.insert(ticket.id, LetterShown { of, put_in_on, collected_at, same_letter });
+    }
+    Ok(shown)
+}
+
+/// Whoever wrote a letter knows all of it; staff know of a matter what they may see.
+fn may_know(db: &mut Db, other: TicketId, caller: &Caller) -> Result<bool, Error> {
+    if !matches!(caller.actor, Actor::Staff(_)) {
+        return Ok(true);
+    }
+    match tickets::find(db, By::Id(other))? {
+        Some(other) => super::caller_sees_number(db, &caller.actor, &other),
+        None => Ok(false),
+    }
 }
 
 fn node(nodes: &HashMap<NodeId, Node>, id: NodeId) -> Result<&Node, Error> {

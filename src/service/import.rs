@@ -298,7 +298,8 @@ fn save_one(
     now: crate::domain::value::At,
 ) -> Result<Verdict, Error> {
     let Way { mailbox, is_live } = way;
-    let arrival = Arrival { parsed: &letter.parsed, once: Some(&letter.once), mailbox, is_live };
+    let once = Some(&letter.once);
+    let arrival = Arrival { parsed: &letter.parsed, once, mailbox, letter: None, slip: None, is_live };
     match db.attempt(|db| intake::arrive(db, app, caller, &arrival, now)) {
         Ok(receipt) if receipt.is_new => Ok(Verdict::New(receipt.ticket.number)),
         Ok(_) => Ok(Verdict::Before),

@@ -5,18 +5,18 @@ use sha2::{Digest, Sha256};
 
 use super::circumstances::{Circumstances, keep};
 use super::standing::Standing;
-use super::{App, Caller, Error, receipts};
+use super::{App, Caller, Error, receipts, slips};
 use crate::domain::chain::hex;
 use crate::domain::number::Number;
 use crate::domain::people::{Actor, Permission, Role};
 use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::setup::{Details, Node, NodeKind, SetupKind};
-use crate::domain::ticket::Ticket;
 use crate::domain::ticket::intake::{LookedUp, Parsed, Submission};
+use crate::domain::ticket::{LetterOf, Ticket};
 use crate::domain::value::{At, SetupId};
 use crate::store::receipts::KeptAnswer;
 use crate::store::tickets::By;
-use crate::store::{Db, receipts as kept_answers, tickets};
+use crate::store::{Db, StoreError, receipts as kept_answers, tickets};
 
 /// Answers to keys of people are kept this long; the draft standard asks for a day or more.
 const ANSWERS_KEPT: TimeDelta = TimeDelta::hours(48);
@@ -87,6 +87,12 @@ fn fingerprint(submission: &Submission) -> Vec<u8> {
     serde_json::to_vec(submission).map(|it| Sha256::digest(&it).to_vec()).unwrap_or_default()
 }
 
+/// The receipt of a ticket as it was first given.
+pub(super) fn first_receipt(app: &App, ticket: Ticket) -> Receipt {
+    let first = Ticket { receipt_issue: 1, ..ticket.clone() };
+    Receipt { receipt_code: receipts::code_of(app, &first), ticket, is_new: false }
+}
+
 /// A ticket that was just received, or had been under the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -135,7 +141,13 @@ pub fn admit(
     once: Option<&Once>,
     now: At,
 ) -> Result<Receipt, Error> {
-    arrive(db, app, caller, &Arrival { parsed, once, mailbox: None, is_live: true }, now)
+    arrive(
+        db,
+        app,
+        caller,
+        &Arrival { parsed, once, mailbox: None, letter: None, slip: None, is_live: true },
+        now,
+    )
 }
 
 /// A submission on its way in, and the mailbox it lay in.
@@ -144,6 +156,10 @@ pub struct Arrival<'a> {
     pub parsed: &'a Parsed,
     pub once: Option<&'a Once>,
     pub mailbox: Option<SetupId>,
+    /// The letter it was in; whoever registers letters was let in by the collection.
+    pub letter: Option<LetterOf>,
+    /// The serial of the slip it was written on, which is free to be bound.
+    pub slip: Option<&'a str>,
     /// An imported matter that is still to be dealt with in time.
     pub is_live: bool,
 }
@@ -153,13 +169,21 @@ pub struct Arrival<'a> {
 /// # Errors
 /// As [`submit`].
 pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: At) -> Result<Receipt, Error> {
-    let Arrival { parsed, once, mailbox, is_live } = *arrival;
+    let Arrival { parsed, once, mailbox, letter, slip, is_live } = *arrival;
     if let Some(receipt) = answered_before(db, app, once, now)? {
         return Ok(receipt);
     }
     let standing = Standing::read(db)?;
-    let node = community(db, &standing, caller, &parsed.community)?;
-    let looked_up = LookedUp { mailbox, is_live, ..look_up(db, &standing, caller, &node, parsed)? };
+    let node = community(db, &standing, caller, &parsed.community, letter.is_some())?;
+    let slip = match (slip, &parsed.slip, &caller.actor) {
+        (None, Some(serial), Actor::Kiosk { id, .. }) => {
+            Some(slips::check_free(db, &node, serial, Some(*id))?)
+        }
+        (slip, _, _) => slip.map(str::to_owned),
+    };
+    let binds_slip = slip.is_some();
+    let looked_up =
+        LookedUp { mailbox, letter, slip, is_live, ..look_up(db, &standing, caller, &node, parsed)? };
     let surroundings = Circumstances::at(db, &standing, node.clone())?;
 
     let day = parsed.received_at.local_date(node.time_zone);
@@ -167,7 +191,13 @@ pub fn arrive(db: &mut Db, app: &App, caller: &Caller, arrival: &Arrival, now: A
     let running = tickets::next_number(db, node.id, &day.to_string())?;
     let number = Number::new(&node.code, day, running).to_string();
     let change = Ticket::receive(id, number, node.id, parsed, &looked_up, &surroundings.doing(caller, now));
-    keep(db, app, &change)?;
+    match keep(db, app, &change) {
+        // Somebody bound the slip meanwhile: run again, this finds it bound.
+        Err(Error::Store(StoreError::Duplicate { .. })) if binds_slip => {
+            return Err(StoreError::Collision.into());
+        }
+        kept => kept?,
+    }
     if let Some(once) = once {
         let answer = KeptAnswer { ticket: id, fingerprint: once.fingerprint.clone() };
         let expires_at = once.expires.then(|| now + ANSWERS_KEPT);
@@ -190,12 +220,17 @@ fn repeated(db: &mut Db, app: &App, kept: &KeptAnswer, once: &Once) -> Result<Re
     }
     let found = tickets::find(db, By::Id(kept.ticket))?;
     let ticket = found.ok_or_else(|| Error::internal("a kept answer names no ticket"))?;
-    let first = Ticket { receipt_issue: 1, ..ticket.clone() };
-    Ok(Receipt { receipt_code: receipts::code_of(app, &first), ticket, is_new: false })
+    Ok(first_receipt(app, ticket))
 }
 
-/// The community a submission is for, where this caller may submit.
-fn community(db: &mut Db, standing: &Standing, caller: &Caller, code: &str) -> Result<Node, Error> {
+/// The community a submission is for, where this caller may submit, or was let in before.
+fn community(
+    db: &mut Db,
+    standing: &Standing,
+    caller: &Caller,
+    code: &str,
+    is_let_in: bool,
+) -> Result<Node, Error> {
     let unknown = || {
         let code = shown(code);
         Refusal::field(
@@ -208,7 +243,7 @@ fn community(db: &mut Db, standing: &Standing, caller: &Caller, code: &str) -> R
         .filter(|it| it.kind == NodeKind::Community && it.retired_at.is_none())
         .ok_or_else(unknown)?;
     match &caller.actor {
-        Actor::Staff(staff) if !staff.may_at(Permission::Submit, &node.path) => {
+        Actor::Staff(staff) if !is_let_in && !staff.may_at(Permission::Submit, &node.path) => {
             Err(Refusal::Forbidden(Permission::Submit).into())
         }
         Actor::Kiosk { path, .. } if !path.starts_with(&node.path) => Err(Refusal::field(

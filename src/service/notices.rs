@@ -6,7 +6,7 @@ use super::{App, Caller, Error, messages};
 use crate::domain::notice::{Audience, NoticeKind, Telling, tellings};
 use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
-use crate::domain::setup::DEFAULT_ZONE;
+use crate::domain::setup::{DEFAULT_ZONE, Node};
 use crate::domain::ticket::{Change, Ticket};
 use crate::domain::value::{AccountId, At, NodeId, TicketId};
 use crate::store::tickets::By;
@@ -47,6 +47,25 @@ pub(super) fn tell(db: &mut Db, app: &App, change: &Change) -> Result<(), Error>
                 messages::queue_emergency(db, app, person, id, change.at())?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Tells clerks and supervisors, those nearest to its node, that a box was not opened by `due_at`.
+pub(super) fn tell_unopened(
+    db: &mut Db,
+    node: &Node,
+    mailbox: &str,
+    due_at: At,
+    now: At,
+) -> Result<(), Error> {
+    let nodes = nodes_down_to(&node.path);
+    let mut people = notices::nearest(db, Role::Clerk, &nodes)?;
+    people.extend(notices::nearest(db, Role::Supervisor, &nodes)?);
+    people.sort_unstable();
+    people.dedup();
+    for person in people {
+        notices::tell_unopened(db, person, node.id, mailbox, due_at, now)?;
     }
     Ok(())
 }

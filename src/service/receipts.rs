@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use subtle::ConstantTimeEq;
 
 use super::{App, Error};
-use crate::domain::number::{Number, parse_receipt_code, receipt_code};
+use crate::domain::number::{Reference, Serial, parse_receipt_code, receipt_code};
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::Ticket;
 use crate::domain::value::At;
@@ -25,6 +25,11 @@ const GUESSES_KEPT: TimeDelta = TimeDelta::hours(1);
 /// The receipt code of `ticket` that is good now.
 pub fn code_of(app: &App, ticket: &Ticket) -> String {
     receipt_code(&app.keys.receipt, &ticket.number, ticket.receipt_issue)
+}
+
+/// The code on a slip and its stub, which opens the first ticket of its letter.
+pub fn code_of_slip(app: &App, serial: &Serial) -> String {
+    receipt_code(&app.keys.receipt, &serial.to_string(), 1)
 }
 
 /// How a guess ended that is not counted: what was counted for it is taken back with the job's savepoint.
@@ -48,16 +53,17 @@ impl StoreFault for Uncounted {
     }
 }
 
-/// The ticket that `number` and `code` open, for somebody at `address`.
+/// The ticket that `number`, a ticket's or a slip's, and `code` open, for somebody at `address`.
 ///
 /// A wrong code and an unknown number give the same answer after the same work. A right code from an
 /// address that has not failed passes always, however many others guess. Every guess is counted before it is
 /// judged, in one transaction, so that guesses at once get no more answers than guesses in turn.
 ///
 /// # Errors
-/// `NotFound`, or `TooMany` once an address or a ticket has had too many failed guesses.
-pub async fn open(app: &App, number: &Number, code: &str, address: &str) -> Result<Ticket, Error> {
-    let (number, address, now) = (number.to_string(), address.to_owned(), app.clock.now());
+/// `NotFound`, `NotRegisteredYet` for a slip that is bound to no letter, or `TooMany` once an address or a ticket
+/// has had too many failed guesses.
+pub async fn open(app: &App, number: &Reference, code: &str, address: &str) -> Result<Ticket, Error> {
+    let (number, address, now) = (number.clone(), address.to_owned(), app.clock.now());
     let given = parse_receipt_code(code).unwrap_or_default();
     let key = app.keys.receipt;
     let judged = app.store.write(move |db: &mut Db| judge(db, &key, &number, &given, &address, now)).await;
@@ -72,21 +78,35 @@ pub async fn open(app: &App, number: &Number, code: &str, address: &str) -> Resu
 fn judge(
     db: &mut Db,
     key: &[u8; 32],
-    number: &str,
+    number: &Reference,
     given: &str,
     address: &str,
     now: At,
 ) -> Result<Refusal, Uncounted> {
-    let found = tickets::find(db, By::Number(number))?;
-    let issue = found.as_ref().map_or(1, |it| it.receipt_issue);
-    let fits = bool::from(receipt_code(key, number, issue).as_bytes().ct_eq(given.as_bytes()));
+    let (found, number, issue) = match number {
+        Reference::Number(number) => {
+            let number = number.to_string();
+            let found = tickets::find(db, By::Number(&number))?;
+            let issue = found.as_ref().map_or(1, |it| it.receipt_issue);
+            (found, number, issue)
+        }
+        Reference::Serial(serial) => {
+            let serial = serial.to_string();
+            let Some(found) = tickets::find(db, By::Slip(&serial))? else {
+                return Err(Uncounted::Failed(Refusal::NotRegisteredYet.into()));
+            };
+            // What is printed cannot be changed: a new receipt code ends the stub's.
+            (Some(found).filter(|it| it.receipt_issue == 1), serial, 1)
+        }
+    };
+    let fits = bool::from(receipt_code(key, &number, issue).as_bytes().ct_eq(given.as_bytes()));
     let opened = found.filter(|_| fits);
     let (n_by_address, address_until) = receipts::count_guess(db, BY_ADDRESS, address, now)?;
     let has_failed = n_by_address > 1;
     if !has_failed && let Some(ticket) = opened {
         return Err(Uncounted::Opened(Box::new(ticket)));
     }
-    let (n_by_ticket, ticket_until) = receipts::count_guess(db, BY_TICKET, number, now)?;
+    let (n_by_ticket, ticket_until) = receipts::count_guess(db, BY_TICKET, &number, now)?;
     let limited_until = if n_by_address > GUESSES_PER_ADDRESS_MAX {
         Some(address_until)
     } else {
@@ -98,7 +118,7 @@ fn judge(
             Err(Uncounted::Failed(Refusal::TooMany { retry_after_s }.into()))
         }
         (None, Some(ticket)) => Err(Uncounted::Opened(Box::new(ticket))),
-        (None, None) => Ok(Refusal::NotFound(number.to_owned())),
+        (None, None) => Ok(Refusal::NotFound(number)),
     }
 }
 

@@ -1,14 +1,14 @@
 //! What time itself does: clocks warn and are breached, silent tickets close, waiting ends, due times that waited for
-//! a year are counted anew, what has expired is forgotten.
+//! a year are counted anew, boxes that were not opened are told of, what has expired is forgotten.
 
 use tokio::task::JoinSet;
 
 use super::circumstances::{Circumstances, keep};
-use super::{App, Caller, Error, accounts, attachments, calendars};
+use super::{App, Caller, Error, accounts, attachments, calendars, mailboxes};
 use crate::domain::people::Actor;
 use crate::domain::value::{At, TicketId};
 use crate::store::tickets::By;
-use crate::store::{Db, StoreError, receipts, tickets};
+use crate::store::{Db, StoreError, collections, receipts, tickets};
 
 /// Tickets moved in one tick; the rest follow in the next, a second later.
 const TICKETS_PER_TICK: i64 = 5_000;
@@ -40,11 +40,13 @@ pub async fn tick(app: &App, now: At) -> Result<Ticked, Error> {
     let waiting = calendars::waiting(app).await?;
     let n_recounted = each(app, &waiting, now, calendars::recount).await?;
     calendars::tell_missing(app, now).await?;
+    mailboxes::tick(app, now).await?;
     let mut done = Ticked { n_moved, n_recounted, n_forgotten: 0 };
     let n_forgotten = app
         .store
         .write(move |db: &mut Db| -> Result<usize, Error> {
             let n_answers = receipts::forget_answers(db, now, EXPIRED_PER_TICK)?;
+            let n_answers = n_answers + collections::forget_kept(db, now, EXPIRED_PER_TICK)?;
             Ok(n_answers + super::receipts::forget_guesses(db, now, EXPIRED_PER_TICK)?)
         })
         .await?;

@@ -7,7 +7,8 @@ use diesel::sql_types::{BigInt, Binary, Text};
 use super::db::{Db, StoreError, on};
 use super::schema::ticket;
 use super::tickets::{TicketRow, complete};
-use crate::domain::audit::{SetupRows, TicketRows};
+use crate::domain::audit::{CollectionRows, SetupRows, TicketRows};
+use crate::domain::event::Stream;
 use crate::domain::ticket::Ticket;
 use crate::domain::value::NodeId;
 
@@ -15,6 +16,8 @@ use crate::domain::value::NodeId;
 const EVENTS_PER_BATCH: i64 = 4_000;
 /// Tickets of one batch, at most.
 const TICKETS_PER_BATCH: i64 = 500;
+/// Collections of one batch, at most.
+const COLLECTIONS_PER_BATCH: i64 = 200;
 /// Rows of one table in one batch: far above any real ticket, so that a flood of forged rows fills no memory.
 pub const ROWS_MAX: usize = 100_000;
 
@@ -159,21 +162,62 @@ pub fn batch(db: &mut Db, after: i64) -> Result<(TicketRows, Option<i64>), Store
              ORDER BY ticket_id, seq, name LIMIT 1 OFFSET {EVENTS_PER_BATCH}"
         ),
     ];
-    let mut first_beyond: Option<i64> = None;
-    for sql in beyond {
-        let found: Option<FoundId> = on!(db, |c| sql_query(&sql).load::<FoundId>(c))?.pop();
-        first_beyond = [first_beyond, found.map(|it| it.id)].into_iter().flatten().min();
-    }
-    let upto = first_beyond.map(|it| it.saturating_sub(1).max(after.saturating_add(1)));
+    let upto = first_beyond(db, &beyond, after)?;
     Ok((ticket_rows(db, &Which::Range { after, upto })?, upto))
 }
 
-/// What lies in chains other than tickets': events after the id `after`, at most `limit`, by chain and place.
+/// The last id of a batch: before the least id that these queries find, but one at least; None for all that is left.
+fn first_beyond(db: &mut Db, queries: &[String], after: i64) -> Result<Option<i64>, StoreError> {
+    let mut first: Option<i64> = None;
+    for sql in queries {
+        let found: Option<FoundId> = on!(db, |c| sql_query(sql).load::<FoundId>(c))?.pop();
+        first = [first, found.map(|it| it.id)].into_iter().flatten().min();
+    }
+    Ok(first.map(|it| it.saturating_sub(1).max(after.saturating_add(1))))
+}
+
+/// Every row of the collections after the id `after` that make a batch, and where the next begins, if there is one.
+///
+/// # Errors
+/// Only those of the database.
+pub fn collection_batch(db: &mut Db, after: i64) -> Result<(CollectionRows, Option<i64>), StoreError> {
+    let beyond = [
+        format!(
+            "SELECT id FROM collection WHERE id > {after} ORDER BY id LIMIT 1 OFFSET {COLLECTIONS_PER_BATCH}"
+        ),
+        format!(
+            "SELECT stream_id AS id FROM event WHERE stream = 'collection' AND stream_id > {after} \
+             ORDER BY stream, stream_id, seq LIMIT 1 OFFSET {EVENTS_PER_BATCH}"
+        ),
+    ];
+    let upto = first_beyond(db, &beyond, after)?;
+    let which = Which::Range { after, upto };
+    let tail = |column: &str, order: &str| {
+        format!("WHERE {} ORDER BY {order} LIMIT {ROWS_MAX}", which.condition(column))
+    };
+    let of_stream = |order: &str| {
+        format!(
+            "WHERE stream = 'collection' AND {} ORDER BY {order} LIMIT {ROWS_MAX}",
+            which.condition("stream_id")
+        )
+    };
+    let rows = CollectionRows {
+        collections: rows(db, "collection", &[], &tail("id", "id"))?,
+        letters: rows(db, "collection_letter", &[], &tail("collection_id", "collection_id, id"))?,
+        events: rows(db, "event", &[], &of_stream("stream, stream_id, seq"))?,
+        heads: rows(db, "event_head", &[], &of_stream("stream, stream_id"))?,
+        texts: rows(db, "collection_text", &[], &tail("collection_id", "collection_id, seq, name"))?,
+    };
+    Ok((rows, upto))
+}
+
+/// What lies in chains other than those of `but`: events after the place `after`, at most `limit`, by chain and place.
 ///
 /// # Errors
 /// Only those of the database.
 pub fn other_events(
     db: &mut Db,
+    but: &[Stream],
     after: Option<(&str, i64, i64)>,
     limit: i64,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -184,17 +228,22 @@ pub fn other_events(
         }
         None => String::new(),
     };
-    let tail = format!("WHERE stream <> 'ticket' {after} ORDER BY stream, stream_id, seq LIMIT {limit}");
+    let tail = format!("{} {after} ORDER BY stream, stream_id, seq LIMIT {limit}", where_not(but));
     rows(db, "event", &[], &tail)
 }
 
-/// The heads of chains other than tickets'.
+/// The heads of chains other than those of `but`.
 ///
 /// # Errors
 /// Only those of the database.
-pub fn other_heads(db: &mut Db) -> Result<Vec<Vec<u8>>, StoreError> {
-    let tail = format!("WHERE stream <> 'ticket' ORDER BY stream, stream_id LIMIT {ROWS_MAX}");
+pub fn other_heads(db: &mut Db, but: &[Stream]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let tail = format!("{} ORDER BY stream, stream_id LIMIT {ROWS_MAX}", where_not(but));
     rows(db, "event_head", &[], &tail)
+}
+
+fn where_not(but: &[Stream]) -> String {
+    let names: Vec<String> = but.iter().map(|it| format!("'{it}'")).collect();
+    format!("WHERE stream NOT IN ({})", names.join(", "))
 }
 
 /// Every row of the set-up, without anything secret.
@@ -209,6 +258,7 @@ pub fn setup_rows(db: &mut Db) -> Result<SetupRows, StoreError> {
         entries: rows(db, "setup_entry", &[], &by("id"))?,
         tokens: rows(db, "device_token", &["kiosk_id", "issued_at", "revoked_at"], &by("kiosk_id"))?,
         accounts: rows(db, "account", account, &by("id"))?,
+        slips: rows(db, "slip_batch", &[], &by("id"))?,
         grants: rows(db, "role_grant", &["account_id", "role", "node_id", "unit_id"], &by("id"))?,
     })
 }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::db::{Db, StoreError, held, on};
-use super::schema::{event, event_head, event_text};
+use super::schema::{collection_text, event, event_head, event_text};
 use crate::domain::chain::{GENESIS, Hash, Salt, SealKey, commitment, event_hash};
 use crate::domain::event::{Draft, Recorded, Stream};
 use crate::domain::value::At;
@@ -173,7 +173,7 @@ fn link(
         on!(db, |c| diesel::insert_into(event::table).values(&row).execute(c))?;
     }
     for text in texts {
-        on!(db, |c| diesel::insert_into(event_text::table).values(&text).execute(c))?;
+        keep_text(db, stream, &text)?;
     }
     let head = Head {
         stream: stream.as_str().to_owned(),
@@ -194,6 +194,28 @@ fn link(
                 event_head::key_id.eq(&head.key_id),
             ))
             .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Keeps a text beside the log: a ticket's or a collection's; the set-up has none.
+fn keep_text(db: &mut Db, stream: Stream, text: &TextRow) -> Result<(), StoreError> {
+    match stream {
+        Stream::Ticket => {
+            on!(db, |c| diesel::insert_into(event_text::table).values(text).execute(c))?;
+        }
+        Stream::Collection => {
+            on!(db, |c| diesel::insert_into(collection_text::table)
+                .values((
+                    collection_text::collection_id.eq(text.ticket_id),
+                    collection_text::seq.eq(text.seq),
+                    collection_text::name.eq(&text.name),
+                    collection_text::salt.eq(&text.salt),
+                    collection_text::body.eq(&text.body),
+                ))
+                .execute(c))?;
+        }
+        Stream::Setup => return Err(StoreError::Bug("the set-up's events have no texts".to_owned())),
     }
     Ok(())
 }

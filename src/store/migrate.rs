@@ -167,7 +167,7 @@ fn grant(db: &mut Db, role: &str) -> Result<(), StoreError> {
             "event" => "SELECT, INSERT",
             "event_head" => "SELECT, INSERT, UPDATE",
             // A text may be erased with its salt, never changed.
-            "event_text" => "SELECT, INSERT, DELETE",
+            "event_text" | "collection_text" => "SELECT, INSERT, DELETE",
             _ => "SELECT, INSERT, UPDATE, DELETE",
         };
         format!("REVOKE ALL ON {schema}.{table} FROM {role}; GRANT {rights} ON {schema}.{table} TO {role};")

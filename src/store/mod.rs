@@ -6,9 +6,11 @@
 
 pub mod audit;
 pub mod board;
+pub mod collections;
 pub mod db;
 pub mod events;
 pub mod files;
+pub mod mailboxes;
 pub mod messages;
 pub mod migrate;
 pub mod notices;

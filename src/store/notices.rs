@@ -20,7 +20,7 @@ pub struct Notice {
     pub number: Option<String>,
     pub node: Option<String>,
     pub kind: String,
-    /// What of the node: the year of a missing calendar.
+    /// What of the node: the year of a missing calendar, the code of a box that was not opened.
     pub subject: Option<String>,
     pub stage: Option<String>,
     pub percent: Option<i64>,
@@ -111,6 +111,31 @@ pub fn add(
         ))
         .returning(notice::id)
         .get_result(c))?)
+}
+
+/// Tells of the mailbox with the code `mailbox` at a node, which was not opened by `due_at`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn tell_unopened(
+    db: &mut Db,
+    to: AccountId,
+    at: NodeId,
+    mailbox: &str,
+    due_at: At,
+    now: At,
+) -> Result<(), StoreError> {
+    on!(db, |c| diesel::insert_into(notice::table)
+        .values((
+            notice::account_id.eq(to.0),
+            notice::node_id.eq(Some(at.0)),
+            notice::kind.eq(NoticeKind::BoxUnopened.as_str()),
+            notice::subject.eq(Some(mailbox)),
+            notice::due_at.eq(Some(due_at.micros())),
+            notice::created_at.eq(now.micros()),
+        ))
+        .execute(c))?;
+    Ok(())
 }
 
 /// The enabled ones among these accounts, with the names people know them by, in the order of ids.

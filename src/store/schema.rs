@@ -131,6 +131,9 @@ diesel::table! {
         issued_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
         last_seen_at -> Nullable<BigInt>,
+        heard_at -> Nullable<BigInt>,
+        clock_skew_ms -> Nullable<BigInt>,
+        n_waiting -> Nullable<BigInt>,
     }
 }
 
@@ -242,6 +245,91 @@ diesel::table! {
         updated_at -> BigInt,
         next_alarm_at -> Nullable<BigInt>,
         rules -> Nullable<Text>,
+        collection_id -> Nullable<BigInt>,
+        letter_id -> Nullable<BigInt>,
+        slip -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    due_opening (mailbox_id, due_at) {
+        mailbox_id -> BigInt,
+        since_at -> BigInt,
+        due_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mailbox_watch (mailbox_id) {
+        mailbox_id -> BigInt,
+        schedule -> Nullable<Text>,
+        looked_at -> BigInt,
+        look_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    slip_batch (id) {
+        id -> BigInt,
+        node_id -> BigInt,
+        first_running -> BigInt,
+        last_running -> BigInt,
+        kiosk_id -> Nullable<BigInt>,
+        printed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    collection (id) {
+        id -> BigInt,
+        mailbox_id -> BigInt,
+        node_id -> BigInt,
+        version -> BigInt,
+        opened_at -> BigInt,
+        recorded_at -> BigInt,
+        letters_counted -> BigInt,
+        n_registered -> BigInt,
+        n_set_aside -> BigInt,
+        opener_1_id -> Nullable<BigInt>,
+        opener_2_id -> Nullable<BigInt>,
+        confirmed_1_at -> Nullable<BigInt>,
+        confirmed_2_at -> Nullable<BigInt>,
+        closed_at -> Nullable<BigInt>,
+        n_unaccounted -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    collection_letter (collection_id, id) {
+        collection_id -> BigInt,
+        id -> BigInt,
+        set_aside -> Nullable<Text>,
+        put_in_on -> Nullable<Text>,
+        slip -> Nullable<Text>,
+        n_tickets -> BigInt,
+        registered_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    collection_text (collection_id, seq, name) {
+        collection_id -> BigInt,
+        seq -> BigInt,
+        name -> Text,
+        salt -> Binary,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    collection_key (account_id, route, key_hash) {
+        account_id -> BigInt,
+        route -> Text,
+        key_hash -> Binary,
+        fingerprint -> Binary,
+        collection_id -> BigInt,
+        letter_id -> Nullable<BigInt>,
+        expires_at -> BigInt,
     }
 }
 
@@ -428,6 +516,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     session,
     failed_attempt,
     day_counter,
+    collection,
+    collection_letter,
+    collection_text,
+    collection_key,
+    due_opening,
+    mailbox_watch,
+    slip_batch,
     ticket,
     ticket_supporting,
     reply,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use red_mailbox::domain::number::Number;
+use red_mailbox::domain::number::{Number, Reference};
 use red_mailbox::domain::refusal::Refusal;
 use red_mailbox::service::{Error, receipts, timer};
 use red_mailbox::store::receipts as guesses;
@@ -76,7 +76,7 @@ both_worlds! {
     fn a_right_code_behind_a_burst_of_wrong_ones_opens_nothing(world) {
         let receipt = world.submit(json!({}));
         let wrong = if receipt.code == "11111111" { "11111112" } else { "11111111" };
-        let number = Number::parse(&receipt.number).unwrap();
+        let number = Reference::parse(&receipt.number).unwrap();
         let mut answers = Vec::new();
 
         run(async {

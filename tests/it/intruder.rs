@@ -10,7 +10,7 @@ use crate::harness::Engine;
 use crate::postgres;
 
 /// What an intruder may write to.
-pub(crate) const TABLES: [&str; 16] = [
+pub(crate) const TABLES: [&str; 20] = [
     "node",
     "setup_entry",
     "device_token",
@@ -26,6 +26,10 @@ pub(crate) const TABLES: [&str; 16] = [
     "event_text",
     "phone_index",
     "clock",
+    "collection",
+    "collection_letter",
+    "collection_text",
+    "slip_batch",
     "attachment",
 ];
 
@@ -87,7 +91,8 @@ impl Intruder {
                      DROP TRIGGER event_refuses_update; DROP TRIGGER event_refuses_delete;
                      DROP TRIGGER event_refuses_replace; DROP TRIGGER event_text_refuses_update;
                      DROP TRIGGER event_text_refuses_replace; DROP TRIGGER event_head_refuses_lowering;
-                     DROP TRIGGER event_head_refuses_delete; DROP TRIGGER event_head_refuses_replace;",
+                     DROP TRIGGER event_head_refuses_delete; DROP TRIGGER event_head_refuses_replace;
+                     DROP TRIGGER collection_text_refuses_update; DROP TRIGGER collection_text_refuses_replace;",
                 )
                 .unwrap(),
             Intruder::Pg(conn) => conn.batch_execute("SET session_replication_role = replica").unwrap(),
@@ -144,6 +149,8 @@ impl Intruder {
             ("clock", "stage") => return "'reply'".to_owned(),
             ("attachment", "media") => return "'audio/ogg'".to_owned(),
             ("clock", "state") => return "'void'".to_owned(),
+            ("collection", "n_registered" | "n_set_aside") => return "2".to_owned(),
+            ("collection_letter", "set_aside") => return "'valuables'".to_owned(),
             ("event" | "event_head", "stream") => return "'collection'".to_owned(),
             _ => {}
         }

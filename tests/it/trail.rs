@@ -335,8 +335,68 @@ both_worlds! {
         }
     }
 
+    fn everything_of_a_collection_is_covered(world) {
+        crate::collections::mailbox(&world, "M1", "YD", json!({}));
+        let id = crate::collections::open(&world, 3);
+        let two = json!({"put_in_on": "2026-11-20", "tickets": [{"description": "路灯"}, {"description": "水管"}]});
+        crate::collections::letter(&world, id, two).expect(201);
+        crate::collections::letter(&world, id, json!({"set_aside": "blank", "note": "白纸"})).expect(201);
+        expect_whole(&verify(&world));
+        expect_whole(&verify_export(&world, &exported(&world)));
+        assert!(!String::from_utf8(exported(&world)).unwrap().contains("陈伯"));
+        let mut intruder = Intruder::breaking_in(&world);
+        let named = |report: &Report, what: &str| {
+            let is_it = |it: &&Finding| it.spot.stream == "collection" && it.spot.stream_id == Some(id);
+            assert!(report.findings.iter().any(|it| is_it(&it)), "not found: {what}: {:#?}", report.findings);
+        };
+
+        for (table, place) in [
+            ("event", "stream = 'collection' AND seq = 1"),
+            ("event", "stream = 'collection' AND seq = 3"),
+            ("event_head", "stream = 'collection'"),
+            ("collection", "id = 1"),
+            ("collection_letter", "id = 1"),
+            ("collection_letter", "id = 2"),
+            ("collection_text", "seq = 1 AND name = 'opener.2'"),
+            ("collection_text", "seq = 3"),
+        ] {
+            for column in intruder.columns(table) {
+                // A chain's name cannot become its own.
+                let other = match column.name.as_str() {
+                    "stream" => "'setup'".to_owned(),
+                    _ => intruder.other_value(table, &column),
+                };
+                intruder.run(&format!("UPDATE {table} SET \"{}\" = {other} WHERE {place}", column.name));
+                named(&verify(&world), &format!("{table}.{} where {place}", column.name));
+                intruder.restore();
+            }
+        }
+        for (sql, what) in [
+            ("DELETE FROM collection", "no row"),
+            ("DELETE FROM collection_letter WHERE id = 2", "letter gone"),
+            ("DELETE FROM collection_text WHERE seq = 3", "text gone"),
+            ("DELETE FROM event WHERE stream = 'collection' AND seq = 2", "event gone"),
+            ("DELETE FROM event WHERE stream = 'collection' AND seq = 3", "last event gone"),
+            ("DELETE FROM event_head WHERE stream = 'collection'", "head gone"),
+            ("INSERT INTO collection_letter SELECT collection_id, 3, set_aside, put_in_on, slip, n_tickets, \
+              registered_at FROM kept_collection_letter WHERE id = 2", "letter added"),
+        ] {
+            intruder.run(sql);
+            named(&verify(&world), what);
+            intruder.restore();
+        }
+        expect_whole(&verify(&world));
+        let mut visitor = Intruder::visiting(&world);
+        if matches!(visitor, Intruder::Pg(_)) {
+            let refused = visitor.attempt("UPDATE collection_text SET body = 'x'").unwrap_err().to_string();
+            assert!(refused.contains("refused"), "{refused}");
+        }
+    }
+
     fn a_changed_set_up_is_found(world) {
         live(&world);
+        let slips = json!({"community": "YD", "count": 5});
+        world.app.post("/api/v1/slips", &slips).bearer(&world.token("clerk")).send().expect(201);
         let mut intruder = Intruder::breaking_in(&world);
         for (table, column) in [
             ("node", "name"), ("node", "path"), ("node", "time_zone"), ("setup_entry", "name"), ("setup_entry", "code"),
@@ -344,13 +404,14 @@ both_worlds! {
             ("account", "username"), ("account", "name"), ("account", "disabled_at"), ("account", "version"),
             ("role_grant", "node_id"), ("role_grant", "unit_id"), ("event", "data"), ("event", "actor_name"),
             ("event_head", "seal"), ("event_head", "key_id"), ("day_counter", "last_number"),
+            ("slip_batch", "last_running"), ("slip_batch", "node_id"), ("slip_batch", "printed_at"),
         ] {
             let found = intruder.columns(table).into_iter().find(|it| it.name == column).unwrap();
             let other = intruder.other_value(table, &found);
             let place = match table {
                 "event" => "WHERE stream = 'setup' AND seq = 3",
                 "event_head" => "WHERE stream = 'setup'",
-                "day_counter" => "",
+                "day_counter" | "slip_batch" => "",
                 "setup_entry" => "WHERE code = 'WY'",
                 "role_grant" => "WHERE role = 'handler'",
                 _ => "WHERE id = 3",

@@ -7,9 +7,10 @@ use serde::de::{DeserializeSeed, MapAccess};
 use super::{AuditKeys, Finding, HeadRow, Report, Spot};
 use crate::domain::chain::{GENESIS, Hash, event_hash};
 use crate::domain::event::{ActorKind, Recorded, Stream};
+use crate::domain::mailbox::{Collection, CollectionEvent};
 use crate::domain::ticket::Ticket;
 use crate::domain::ticket::event::{TicketEvent, effects_of};
-use crate::domain::value::{AccountId, TicketId};
+use crate::domain::value::{AccountId, CollectionId, TicketId};
 
 /// A chain as it is followed, event by event; the first wrong event is reported, what comes after it is not.
 #[derive(Debug, Clone)]
@@ -21,12 +22,21 @@ pub struct Chain {
     hash: Hash,
     is_whole: bool,
     ticket: Option<Ticket>,
+    collection: Option<Collection>,
 }
 
 impl Chain {
     /// A chain before its first event.
     pub fn new(stream: &str, stream_id: i64) -> Self {
-        Self { stream: stream.to_owned(), stream_id, seq: 0, hash: GENESIS, is_whole: true, ticket: None }
+        Self {
+            stream: stream.to_owned(),
+            stream_id,
+            seq: 0,
+            hash: GENESIS,
+            is_whole: true,
+            ticket: None,
+            collection: None,
+        }
     }
 
     /// True when events of this chain belong here.
@@ -62,6 +72,11 @@ impl Chain {
     /// What the events of a ticket add up to, if they are whole.
     pub fn ticket(&self) -> Option<&Ticket> {
         self.ticket.as_ref().filter(|_| self.is_whole)
+    }
+
+    /// What the events of a collection add up to, if they are whole.
+    pub fn collection(&self) -> Option<&Collection> {
+        self.collection.as_ref().filter(|_| self.is_whole)
     }
 
     /// The number, as far as the events tell it.
@@ -144,7 +159,36 @@ impl Chain {
                 "no such kind of actor".to_owned(),
             ));
         }
-        if self.stream == Stream::Ticket.as_str() { self.fold(event) } else { Ok(()) }
+        match Stream::parse(&self.stream) {
+            Some(Stream::Ticket) => self.fold(event),
+            Some(Stream::Collection) => self.fold_collection(event),
+            Some(Stream::Setup) | None => Ok(()),
+        }
+    }
+
+    /// Adds an event to what the collection is.
+    fn fold_collection(&mut self, event: &Recorded) -> Result<(), Wrong> {
+        let parsed = CollectionEvent::from_parts(&event.kind, &event.data).map_err(|cause| {
+            Wrong::new(
+                "event",
+                "data",
+                format!("不是本版本认识的事件 {}", event.kind),
+                format!("is no {} event as this version knows it ({cause})", event.kind),
+            )
+        })?;
+        match (&mut self.collection, parsed.begin(CollectionId(self.stream_id), event.at)) {
+            (None, Some(collection)) => self.collection = Some(collection),
+            (Some(collection), None) => parsed.apply(collection, event.at),
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(Wrong::new(
+                    "begin",
+                    "type",
+                    "一次开箱以 collection.opened 开始，只有一次".to_owned(),
+                    "a collection begins with collection.opened, once".to_owned(),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Adds an event to what the ticket is.

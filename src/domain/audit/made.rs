@@ -1,7 +1,11 @@
 //! Rows as the nouns give them: what the events add up to, column by column.
 
-use super::rows::{AttachmentRow, ClockRow, ExtensionRow, Flag, NodeRow, ReplyRow, TicketRow};
-use crate::domain::setup::Node;
+use super::rows::{
+    AttachmentRow, ClockRow, CollectionRow, ExtensionRow, Flag, LetterRow, NodeRow, ReplyRow, SlipRow,
+    TicketRow,
+};
+use crate::domain::mailbox::{Collection, Letter};
+use crate::domain::setup::{Node, SlipBatch};
 use crate::domain::sla::{Clock, Extension, RulesDigest};
 use crate::domain::ticket::{Attachment, Reply, Ticket};
 use crate::domain::value::At;
@@ -29,6 +33,9 @@ impl TicketRow {
             answerable_unit_id: it.answerable_unit.map(|it| it.0),
             about_unit_id: it.about_unit.map(|it| it.0),
             mailbox_id: it.mailbox.map(|it| it.0),
+            collection_id: it.letter.map(|it| it.collection.0),
+            letter_id: it.letter.map(|it| it.letter.into()),
+            slip: it.slip.clone(),
             designated: Flag(it.designated),
             returned_in_cycle: Flag(it.returned_in_cycle),
             sealed: Flag(it.sealed),
@@ -60,6 +67,46 @@ impl TicketRow {
             rules: it.rules.map(RulesDigest::as_hex),
             updated_at: it.updated_at.micros(),
         }
+    }
+}
+
+impl CollectionRow {
+    /// The row of a collection.
+    pub fn of(it: &Collection) -> Self {
+        let [first, second] = it.openers;
+        Self {
+            id: it.id.0,
+            mailbox_id: it.mailbox.0,
+            node_id: it.node.0,
+            version: it.version,
+            opened_at: it.opened_at.micros(),
+            recorded_at: it.recorded_at.micros(),
+            letters_counted: it.letters_counted.into(),
+            n_registered: it.n_registered().into(),
+            n_set_aside: it.n_set_aside().into(),
+            opener_1_id: first.account.map(|it| it.0),
+            opener_2_id: second.account.map(|it| it.0),
+            confirmed_1_at: first.confirmed_at.map(At::micros),
+            confirmed_2_at: second.confirmed_at.map(At::micros),
+            closed_at: it.closed_at.map(At::micros),
+            n_unaccounted: it.n_unaccounted.map(i64::from),
+        }
+    }
+}
+
+impl LetterRow {
+    /// The rows of a collection's letters.
+    pub fn of(it: &Collection) -> Vec<Self> {
+        let row = |letter: &Letter| Self {
+            collection_id: it.id.0,
+            id: letter.id.into(),
+            set_aside: letter.set_aside.map(|it| it.to_string()),
+            put_in_on: letter.put_in_on.map(|it| it.to_string()),
+            slip: letter.slip.clone(),
+            n_tickets: letter.n_tickets.into(),
+            registered_at: letter.registered_at.micros(),
+        };
+        it.letters.iter().map(row).collect()
     }
 }
 
@@ -122,6 +169,20 @@ impl ExtensionRow {
                 decided_at: it.decided_at.map(At::micros),
             })
             .collect()
+    }
+}
+
+impl SlipRow {
+    /// The row of a run of slips.
+    pub fn of(it: &SlipBatch) -> Self {
+        Self {
+            id: it.id,
+            node_id: it.node.0,
+            first_running: i64::try_from(it.first).unwrap_or(i64::MAX),
+            last_running: i64::try_from(it.last).unwrap_or(i64::MAX),
+            kiosk_id: it.kiosk.map(|it| it.0),
+            printed_at: it.printed_at.micros(),
+        }
     }
 }
 

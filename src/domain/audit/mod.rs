@@ -5,23 +5,28 @@
 //! done by somebody who holds the key.
 
 mod chain;
+mod collection;
 pub mod export;
 mod made;
 mod numbers;
 mod rows;
 mod setup;
+mod texts;
 mod ticket;
+mod values;
 
 use serde::Serialize;
 
 use super::chain::SealKey;
 
 pub use chain::Chain;
+pub use collection::{CollectionRows, verify_collections};
 pub use numbers::{Community, Numbers};
 pub use rows::{
-    AccountRow, AttachmentRow, Bytes, ClockRow, DayRow, Difference, EntryRow, EventRow, ExtensionRow, Flag,
-    GrantRow, HeadRow, NodeRow, NumberRow, OutboxRow, PhoneRow, ReplyRow, RulesRow, Stored, SupportingRow,
-    TextRow, TicketRow, TokenRow, Unreadable, read,
+    AccountRow, AttachmentRow, Bytes, ClockRow, CollectionRow, CollectionTextRow, DayRow, Difference,
+    EntryRow, EventRow, ExtensionRow, Flag, GrantRow, HeadRow, LetterRow, NodeRow, NumberRow, OutboxRow,
+    PhoneRow, ReplyRow, RulesRow, SlipRow, Stored, SupportingRow, TextRow, TicketRow, TokenRow, Unreadable,
+    read,
 };
 pub use setup::{SetupAudit, SetupRows};
 pub use ticket::{TicketRows, verify_tickets};
@@ -47,7 +52,7 @@ pub struct Spot {
     /// The chain: `ticket`, `setup` or `collection`; empty for what belongs to none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stream: String,
-    /// The ticket's id, or 0 for the set-up.
+    /// The id of the ticket or collection, or 0 for the set-up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_id: Option<i64>,
     /// The ticket's number.

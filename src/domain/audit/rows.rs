@@ -1,84 +1,11 @@
 //! Rows as they were found: read column by column, so that a damaged one is told and never trusted.
 
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::chain::hex;
+pub use super::values::{Bytes, Flag};
 use crate::domain::event::Recorded;
 use crate::domain::value::At;
-
-/// A yes or no; SQLite keeps 1 and 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flag(pub bool);
-
-impl Serialize for Flag {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bool(self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Kept {
-            Word(bool),
-            Number(i64),
-        }
-        match Kept::deserialize(deserializer)? {
-            Kept::Word(it) => Ok(Flag(it)),
-            Kept::Number(it @ (0 | 1)) => Ok(Flag(it == 1)),
-            Kept::Number(_) => Err(D::Error::custom("neither yes nor no")),
-        }
-    }
-}
-
-/// Bytes in hexadecimal: `\x…` as the store shows them, which tells them from text, or bare as exports have them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bytes<const FROM_STORE: bool>(pub Vec<u8>);
-
-impl<const FROM_STORE: bool> Serialize for Bytes<FROM_STORE> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex(&self.0))
-    }
-}
-
-impl<'de, const FROM_STORE: bool> Deserialize<'de> for Bytes<FROM_STORE> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<const FROM_STORE: bool>;
-        impl<const FROM_STORE: bool> serde::de::Visitor<'_> for Visitor<FROM_STORE> {
-            type Value = Vec<u8>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("bytes in lower-case hexadecimal")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<u8>, E> {
-                let digits = if FROM_STORE { text.strip_prefix("\\x") } else { Some(text) };
-                digits.and_then(bytes_of_hex).ok_or_else(|| E::custom("no bytes in lower-case hexadecimal"))
-            }
-        }
-        deserializer.deserialize_str(Visitor::<FROM_STORE>).map(Self)
-    }
-}
-
-/// The inverse of `hex`, lower case only: a row of an export has one spelling.
-fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
-    let nibble = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(pairs.len());
-    for [high, low] in pairs {
-        bytes.push(nibble(*high)? << 4 | nibble(*low)?);
-    }
-    Some(bytes)
-}
 
 /// A column in which two rows of one kind differ; the values as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +75,9 @@ rows! {
         answerable_unit_id: Option<i64>,
         about_unit_id: Option<i64>,
         mailbox_id: Option<i64>,
+        collection_id: Option<i64>,
+        letter_id: Option<i64>,
+        slip: Option<String>,
         designated: Flag,
         returned_in_cycle: Flag,
         sealed: Flag,
@@ -178,6 +108,42 @@ rows! {
         next_alarm_at: Option<i64>,
         rules: Option<String>,
         updated_at: i64,
+    }
+    /// A collection.
+    CollectionRow of "collection" {
+        id: i64,
+        mailbox_id: i64,
+        node_id: i64,
+        version: i64,
+        opened_at: i64,
+        recorded_at: i64,
+        letters_counted: i64,
+        n_registered: i64,
+        n_set_aside: i64,
+        opener_1_id: Option<i64>,
+        opener_2_id: Option<i64>,
+        confirmed_1_at: Option<i64>,
+        confirmed_2_at: Option<i64>,
+        closed_at: Option<i64>,
+        n_unaccounted: Option<i64>,
+    }
+    /// A letter of a collection.
+    LetterRow of "collection_letter" {
+        collection_id: i64,
+        id: i64,
+        set_aside: Option<String>,
+        put_in_on: Option<String>,
+        slip: Option<String>,
+        n_tickets: i64,
+        registered_at: i64,
+    }
+    /// A text beside a collection's log.
+    CollectionTextRow of "collection_text" {
+        collection_id: i64,
+        seq: i64,
+        name: String,
+        salt: Bytes<true>,
+        body: String,
     }
     /// A reply.
     ReplyRow of "reply" {
@@ -307,6 +273,15 @@ rows! {
         kiosk_id: i64,
         issued_at: i64,
         revoked_at: Option<i64>,
+    }
+    /// A run of printed slips.
+    SlipRow of "slip_batch" {
+        id: i64,
+        node_id: i64,
+        first_running: i64,
+        last_running: i64,
+        kiosk_id: Option<i64>,
+        printed_at: i64,
     }
     /// An account, as far as the trail knows it.
     AccountRow of "account" {
@@ -440,10 +415,13 @@ pub fn read<T: Stored>(json: &[u8]) -> Result<T, Unreadable> {
         let column = fault.map(|it| it.path().to_string()).filter(|it| it != ".").unwrap_or_default();
         let row: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
         let number = |name: &str| row.get(name).and_then(serde_json::Value::as_i64);
-        let own_id = if T::TABLE == "ticket" { number("id") } else { None };
+        let own_id = if matches!(T::TABLE, "ticket" | "collection") { number("id") } else { None };
         Unreadable {
             column,
-            stream_id: number("stream_id").or_else(|| number("ticket_id")).or(own_id),
+            stream_id: number("stream_id")
+                .or_else(|| number("ticket_id"))
+                .or_else(|| number("collection_id").filter(|_| T::TABLE.starts_with("collection")))
+                .or(own_id),
             seq: number("seq"),
         }
     })

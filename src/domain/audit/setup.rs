@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::numbers::Community;
 use super::{
-    AccountRow, AuditKeys, Chain, EntryRow, Finding, GrantRow, HeadRow, NodeRow, Report, Spot, TokenRow,
+    AccountRow, AuditKeys, Chain, EntryRow, Finding, GrantRow, HeadRow, NodeRow, Report, SlipRow, Spot,
+    TokenRow,
 };
 use crate::domain::event::{Recorded, Stream};
 use crate::domain::setup::{Details, Entry, SetupKind, SetupState, fold};
@@ -22,6 +23,7 @@ pub struct SetupRows {
     pub tokens: Vec<Vec<u8>>,
     pub accounts: Vec<Vec<u8>>,
     pub grants: Vec<Vec<u8>>,
+    pub slips: Vec<Vec<u8>>,
 }
 
 /// A role as an event names it.
@@ -127,10 +129,12 @@ impl SetupAudit {
         let tokens: Vec<TokenRow> = report.read_rows(stream, &rows.tokens);
         let accounts: Vec<AccountRow> = report.read_rows(stream, &rows.accounts);
         let grants: Vec<GrantRow> = report.read_rows(stream, &rows.grants);
+        let slips: Vec<SlipRow> = report.read_rows(stream, &rows.slips);
         if self.chain.is_whole() {
             self.compare_nodes(&nodes, report);
             self.compare_entries(&entries, report);
             self.compare_tokens(&tokens, report);
+            self.compare_slips(&slips, report);
             self.compare_accounts(&accounts, &grants, &nodes, &entries, report);
         }
         let mut communities = HashMap::new();
@@ -195,6 +199,20 @@ impl SetupAudit {
         }
         for it in found.values() {
             report.add(stray(&spot, &it.kiosk_id.to_string()));
+        }
+    }
+
+    fn compare_slips(&self, found: &[SlipRow], report: &mut Report) {
+        let spot = self.spot("slip_batch");
+        let mut found: BTreeMap<i64, &SlipRow> = found.iter().map(|it| (it.id, it)).collect();
+        for batch in self.state.slips.values() {
+            match found.remove(&batch.id) {
+                Some(found) => report.add_differences(&spot, SlipRow::of(batch).differences(found)),
+                None => report.add(missing(&spot, &batch.id.to_string())),
+            }
+        }
+        for it in found.values() {
+            report.add(stray(&spot, &it.id.to_string()));
         }
     }
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
+use super::texts::{KeptText, open_commitments};
 use super::{
     AttachmentRow, AuditKeys, Chain, ClockRow, EventRow, ExtensionRow, Finding, HeadRow, OutboxRow, PhoneRow,
     ReplyRow, Report, RulesRow, Spot, Stored, SupportingRow, TextRow, TicketRow, read,
 };
-use crate::domain::chain::{commitment, keyed_hash};
+use crate::domain::chain::keyed_hash;
 use crate::domain::event::{Recorded, Stream};
 use crate::domain::sla::Rules;
 use crate::domain::ticket::intake::Contact;
@@ -16,8 +15,6 @@ use crate::domain::ticket::{Ticket, text};
 
 /// After this event of a ticket its texts before may be gone (PRODUCT §6).
 const ERASED: &str = "ticket.erased";
-/// A salt's length in bytes.
-const SALT_BYTES: usize = 16;
 
 /// The rows of some tickets, each as JSON with every column, in the order of ticket ids and places.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -313,13 +310,6 @@ fn compare_count(
     }
 }
 
-/// What an event commits to.
-#[derive(Deserialize)]
-struct Committed {
-    #[serde(default)]
-    commitments: BTreeMap<String, String>,
-}
-
 /// The newest contact of a ticket.
 #[derive(Clone, Copy)]
 enum NewestContact<'a> {
@@ -335,50 +325,18 @@ fn verify_texts<'a>(
     report: &mut Report,
 ) -> NewestContact<'a> {
     let erased_at = file.events.iter().filter(|it| it.kind == ERASED).map(|it| it.seq).max().unwrap_or(0);
-    let mut texts: BTreeMap<(i64, String), &TextRow> =
-        file.texts.iter().map(|it| ((it.seq, it.name.clone()), it)).collect();
+    let texts = file.texts.iter().map(|it| KeptText {
+        seq: it.seq,
+        name: &it.name,
+        salt: &it.salt.0,
+        body: &it.body,
+    });
     let mut contact = NewestContact::None;
-    for event in &file.events {
-        // Most events have none, and looking is cheaper than reading.
-        if !event.data.contains("\"commitments\"") {
-            continue;
+    open_commitments(&file.events, texts, erased_at, &spot("event_text"), report, |name, body| {
+        if name == text::CONTACT {
+            contact = body.map_or(NewestContact::Erased, NewestContact::Text);
         }
-        let Ok(committed) = serde_json::from_str::<Committed>(&event.data) else { continue };
-        for (name, expected) in committed.commitments {
-            let row = texts.remove(&(event.seq, name.clone()));
-            let spot = || Spot { seq: Some(event.seq), column: name.clone(), ..spot("event_text") };
-            match row {
-                Some(row)
-                    if row.salt.0.len() == SALT_BYTES
-                        && commitment(&row.salt.0, &name, &row.body) == expected => {}
-                Some(_) => report.add(Finding::new(
-                    "text",
-                    spot(),
-                    "文字与事件里的承诺不符：被改动过",
-                    "the text is not the one the event committed to: it was changed",
-                )),
-                None if event.seq < erased_at => {}
-                None => report.add(Finding::new(
-                    "text-missing",
-                    spot(),
-                    "文字已删除或丢失，而没有删除的事件",
-                    "the text is erased or missing, and no later event says so",
-                )),
-            }
-            if name == text::CONTACT {
-                contact = row.map_or(NewestContact::Erased, |it| NewestContact::Text(&it.body));
-            }
-        }
-    }
-    for (seq, name) in texts.into_keys() {
-        let spot = Spot { seq: Some(seq), column: name, ..spot("event_text") };
-        report.add(Finding::new(
-            "text-stray",
-            spot,
-            "这段文字没有事件承诺过",
-            "no event committed to this text",
-        ));
-    }
+    });
     contact
 }
 

@@ -25,12 +25,34 @@ impl DeviceToken {
     }
 }
 
-/// Every node, entry and device token.
+/// A run of printed slips (来信单): serials `first` to `last` of a community.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlipBatch {
+    pub id: i64,
+    /// The community.
+    pub node: NodeId,
+    pub first: u64,
+    pub last: u64,
+    /// The kiosk whose reserve it is; None for sheets that letters are written on.
+    pub kiosk: Option<SetupId>,
+    pub printed_at: At,
+}
+
+impl SlipBatch {
+    /// What the trail keeps of it: no code.
+    pub fn fields(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}
+
+/// Every node, entry, device token and run of slips.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SetupState {
     pub nodes: BTreeMap<NodeId, Node>,
     pub entries: BTreeMap<SetupId, Entry>,
     pub tokens: BTreeMap<SetupId, DeviceToken>,
+    pub slips: BTreeMap<i64, SlipBatch>,
 }
 
 /// Why an event does not follow from those before it.
@@ -46,7 +68,7 @@ pub enum FoldFault {
     Backwards(String, i64, i64),
 }
 
-/// Adds one event of the set-up stream. False when its type is not about nodes, entries and device tokens.
+/// Adds one event of the set-up stream. False when its type is not about nodes, entries, device tokens and slips.
 ///
 /// # Errors
 /// A `FoldFault` when the event cannot have followed.
@@ -58,6 +80,14 @@ pub fn fold(state: &mut SetupState, kind: &str, fields: &Value) -> Result<bool, 
         let token = DeviceToken::deserialize(fields).map_err(|_| FoldFault::Fields("device token"))?;
         state.tokens.insert(token.kiosk, token);
         return Ok(true);
+    }
+    if noun == "slips" && verb == "printed" {
+        let batch = SlipBatch::deserialize(fields).map_err(|_| FoldFault::Fields("run of slips"))?;
+        let id = batch.id;
+        return match state.slips.insert(id, batch) {
+            None => Ok(true),
+            Some(_) => Err(FoldFault::AddedTwice(format!("run of slips {id}"))),
+        };
     }
     let is_first = match verb {
         "added" => true,

@@ -20,7 +20,7 @@ pub use details::{
     Weekday,
 };
 pub use draft::{EntryChange, NewEntry, NewNode, NodeChange, ParentChange};
-pub use fold::{DeviceToken, FoldFault, SetupState, fold};
+pub use fold::{DeviceToken, FoldFault, SetupState, SlipBatch, fold};
 pub use history::SetupHistory;
 pub use policy::{ClockStart, Escalations, Policy, PolicyInForce};
 pub use roster::{DutyDay, Roster, Shift};

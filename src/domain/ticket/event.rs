@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::attachment::Filed;
-use super::{Channel, Delivery, Kind, Outcome, Priority, Reach, Source, Status, Ticket, WaitingFor};
+use super::{
+    Channel, Delivery, Kind, LetterOf, Outcome, Priority, Reach, Source, Status, Ticket, WaitingFor,
+};
 use crate::domain::sla::{ClockEffect, Level, Stage};
 use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
 use crate::words;
@@ -30,6 +32,10 @@ pub struct Received {
     pub position: i64,
     pub source: Source,
     pub mailbox: Option<SetupId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<LetterOf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slip: Option<String>,
     pub answerable_unit: Option<SetupId>,
     pub received_at: At,
     /// False for an imported letter: its clocks are void from the start.
@@ -255,6 +261,8 @@ impl TicketEvent {
             answerable_unit: received.answerable_unit,
             about_unit: facts.about_unit,
             mailbox: received.mailbox,
+            letter: received.letter,
+            slip: received.slip.clone(),
             designated: false,
             returned_in_cycle: false,
             sealed: facts.sealed,

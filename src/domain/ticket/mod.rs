@@ -24,7 +24,7 @@ use super::calendar::WorkingCalendar;
 use super::people::Actor;
 use super::setup::PolicyInForce;
 use super::sla::{Clock, Extension, Rulebook, Rules, RulesDigest};
-use super::value::{AccountId, At, NodeId, SetupId, TicketId};
+use super::value::{AccountId, At, CollectionId, NodeId, SetupId, TicketId};
 use crate::words;
 
 pub use self::attachment::{Attachment, Filed, Media};
@@ -131,6 +131,13 @@ pub struct Reply {
     pub settled_at: Option<At>,
 }
 
+/// A letter's place: its collection, and which of that collection's letters it is, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterOf {
+    pub collection: CollectionId,
+    pub letter: u32,
+}
+
 /// A ticket without its texts.
 ///
 /// Times are UTC. `closed_at` is when it came to rest: closed, declined or withdrawn. `timer_at` is when
@@ -167,6 +174,10 @@ pub struct Ticket {
     /// The unit complained about, which may not lead.
     pub about_unit: Option<SetupId>,
     pub mailbox: Option<SetupId>,
+    /// The letter it came in, if it came in one.
+    pub letter: Option<LetterOf>,
+    /// The serial of the slip whose stub opens it.
+    pub slip: Option<String>,
     pub designated: bool,
     pub returned_in_cycle: bool,
     pub sealed: bool,

@@ -36,7 +36,7 @@ pub struct NoticeView {
     number: Option<String>,
     /// Code of the node it is about, where it is about none of its tickets.
     node: Option<String>,
-    /// What of the node: for `calendar_missing` the year.
+    /// What of the node: for `calendar_missing` the year, for `box_unopened` the mailbox's code.
     subject: Option<String>,
     stage: Option<String>,
     percent: Option<i64>,

@@ -34,6 +34,21 @@ pub struct ReceiptView {
     pub track_url: String,
 }
 
+impl ReceiptView {
+    /// The receipt as it was first given.
+    pub(super) fn of(app: &App, receipt: intake::Receipt) -> Self {
+        let number = receipt.ticket.number;
+        Self {
+            track_url: format!("{}/r/{number}#{}", app.settings.public_url, receipt.receipt_code),
+            receipt_code: receipt.receipt_code,
+            status: "received",
+            received_at: receipt.ticket.received_at.to_rfc3339(),
+            clocks: receipt.ticket.clocks.iter().map(ClockView::of).collect(),
+            number,
+        }
+    }
+}
+
 /// Put a matter in: the public, a kiosk, or staff on a resident's behalf.
 #[utoipa::path(post, path = "/api/v1/tickets", tag = "tickets", request_body = Submission,
     params(("Idempotency-Key" = Option<String>, Header, description = "16 to 255 random visible characters: the same key and body give the same answer")),
@@ -47,16 +62,7 @@ pub async fn submit(
 ) -> Result<HttpResponse, Problem> {
     let (submission, key) = (body.read()?, key.read()?);
     let once = key.map(|it| Once::by_key(&caller, &it, &submission));
-    let receipt = intake::submit(&app, &caller, submission, once).await?;
-    let number = receipt.ticket.number;
-    let view = ReceiptView {
-        track_url: format!("{}/r/{number}#{}", app.settings.public_url, receipt.receipt_code),
-        receipt_code: receipt.receipt_code,
-        status: "received",
-        received_at: receipt.ticket.received_at.to_rfc3339(),
-        clocks: receipt.ticket.clocks.iter().map(ClockView::of).collect(),
-        number,
-    };
+    let view = ReceiptView::of(&app, intake::submit(&app, &caller, submission, once).await?);
     // Version 1, even when the ticket has moved since: a repeated submission hears the same.
     Ok(created(&format!("/api/v1/tickets/{}", view.number), 1, view))
 }

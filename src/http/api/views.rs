@@ -47,6 +47,17 @@ pub struct TicketView {
     may_publish: bool,
     published: bool,
     attachments_expected: u32,
+    /// Code of the mailbox it lay in, and which letter of which collection it was in.
+    mailbox: Option<String>,
+    collection: Option<i64>,
+    letter: Option<u32>,
+    /// The day its writer put it in, if that is known.
+    put_in_on: Option<String>,
+    collected_at: Option<String>,
+    /// The serial of the slip it was written on.
+    slip: Option<String>,
+    /// Numbers of the other tickets of the same letter.
+    same_letter: Vec<String>,
     n_urges: u32,
     waiting_for: Option<WaitingFor>,
     outcome: Option<Outcome>,
@@ -95,6 +106,10 @@ pub struct ResidentView {
     replied_at: Option<String>,
     closed_at: Option<String>,
     version: i64,
+    /// The day the letter was put in, if that is known.
+    put_in_on: Option<String>,
+    /// Numbers of the other tickets of the same letter.
+    same_letter: Vec<String>,
     clocks: Vec<ClockView>,
     /// More time that was granted, and why.
     extensions: Vec<ExtensionView>,
@@ -269,6 +284,13 @@ impl TicketView {
             may_publish: it.may_publish,
             published: it.published,
             attachments_expected: it.attachments_expected,
+            mailbox: owned(file.code(it.mailbox)),
+            collection: it.letter.map(|it| it.collection.0),
+            letter: it.letter.map(|it| it.letter),
+            put_in_on: put_in_on(file),
+            collected_at: time(file.letter.as_ref().map(|it| it.collected_at)),
+            slip: it.slip.clone(),
+            same_letter: same_letter(file),
             n_urges: it.n_urges,
             waiting_for: it.waiting_for,
             outcome: it.outcome,
@@ -320,6 +342,8 @@ impl ResidentView {
             replied_at: time(it.replied_at),
             closed_at: time(it.closed_at),
             version: it.version,
+            put_in_on: put_in_on(file),
+            same_letter: same_letter(file),
             clocks: it.clocks.iter().map(ClockView::of).collect(),
             extensions: extensions(file, |it| it.state == ExtensionState::Granted),
             actions: file.actions.clone(),
@@ -329,6 +353,14 @@ impl ResidentView {
             attachments: attachments(file),
         }
     }
+}
+
+fn put_in_on(file: &TicketFile) -> Option<String> {
+    file.letter.as_ref()?.put_in_on.map(|it| it.to_string())
+}
+
+fn same_letter(file: &TicketFile) -> Vec<String> {
+    file.letter.as_ref().map(|it| it.same_letter.clone()).unwrap_or_default()
 }
 
 fn attachments(file: &TicketFile) -> Vec<AttachmentView> {

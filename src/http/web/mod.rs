@@ -12,6 +12,7 @@ mod qr;
 pub mod report;
 pub mod resident;
 mod screen;
+pub mod slips;
 pub mod track;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
     let files = [
         ("icon.svg", "image/svg+xml", include_str!("../../../assets/icon.svg")),
         ("page.css", "text/css; charset=utf-8", include_str!("../../../assets/page.css")),
+        ("slips.css", "text/css; charset=utf-8", include_str!("../../../assets/slips.css")),
         ("desk.css", "text/css; charset=utf-8", include_str!("../../../assets/desk.css")),
         ("desk.js", "text/javascript; charset=utf-8", include_str!("../../../assets/desk.js")),
         ("draft.js", "text/javascript; charset=utf-8", include_str!("../../../assets/draft.js")),
@@ -77,6 +79,15 @@ fn answered(mut builder: HttpResponseBuilder, page: &impl Template) -> Result<Ht
         // Without it browsers send no Origin with our own forms, and it is asked for.
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .body(html))
+}
+
+/// Sheets to print as an answer of `builder`: they hold codes, so nothing keeps them.
+pub(super) fn sheet(mut builder: HttpResponseBuilder, html: String) -> HttpResponse {
+    builder
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, CSP))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(html)
 }
 
 #[derive(Template)]

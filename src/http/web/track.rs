@@ -101,6 +101,9 @@ async fn open(
 fn not_opened(screen: Screen, number: String, outside: Outside) -> Result<HttpResponse, Problem> {
     let (status, fault) = match &outside {
         Outside::Refused(Refusal::NotFound(_)) => (StatusCode::NOT_FOUND, screen.say("track.wrong")),
+        Outside::Refused(refusal @ Refusal::NotRegisteredYet) => {
+            (StatusCode::NOT_FOUND, in_language(&refusal.to_string(), screen.language).to_owned())
+        }
         Outside::Refused(Refusal::Malformed(message)) => {
             (StatusCode::BAD_REQUEST, in_language(message, screen.language).to_owned())
         }

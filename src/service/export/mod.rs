@@ -17,6 +17,7 @@ use crate::domain::audit::{
     AttachmentRow, AuditKeys, ClockRow, EventRow, ExtensionRow, HeadRow, ReplyRow, Report, SupportingRow,
     TicketRow, TicketRows,
 };
+use crate::domain::event::Stream;
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::DEFAULT_ZONE;
 use crate::domain::ticket::Ticket;
@@ -228,7 +229,7 @@ fn other_chains(store: &Store) -> Result<(Raw, Raw), Error> {
         let mut after: Option<(String, i64, i64)> = None;
         loop {
             let from = after.as_ref().map(|(stream, id, seq)| (stream.as_str(), *id, *seq));
-            let page = audit::other_events(db, from, EVENTS_PAGE)?;
+            let page = audit::other_events(db, &[Stream::Ticket], from, EVENTS_PAGE)?;
             let is_last = page.len() < usize::try_from(EVENTS_PAGE).unwrap_or(0);
             let read: Vec<EventRow<true>> = Report::default().read_rows("", &page);
             after = read.last().map(|it| (it.stream.clone(), it.stream_id, it.seq));
@@ -237,7 +238,7 @@ fn other_chains(store: &Store) -> Result<(Raw, Raw), Error> {
                 break;
             }
         }
-        Ok((events, audit::other_heads(db)?))
+        Ok((events, audit::other_heads(db, &[Stream::Ticket])?))
     })
 }
 

@@ -11,7 +11,8 @@ use crate::domain::setup::{
     Details, Entry, EntryChange, NewEntry, Node, ParentChange, SetupKind, check_category_place,
 };
 use crate::domain::value::{NodeId, SetupId};
-use crate::store::setup::{self as rows, EntryDraft};
+use crate::service::mailboxes;
+use crate::store::setup::{self as rows, Device, EntryDraft};
 use crate::store::{Db, StoreError, people};
 
 /// An entry, and the codes of its node and of the category above.
@@ -20,6 +21,8 @@ pub struct EntryCard {
     pub entry: Entry,
     pub node: Option<String>,
     pub parent: Option<String>,
+    /// Kiosks only: what is known of the device, once a token was issued.
+    pub device: Option<Device>,
 }
 
 /// Which entries of a kind.
@@ -150,7 +153,8 @@ pub(super) fn add(db: &mut Db, doing: &Doing, new: &NewEntry, says_zone: bool) -
         inserted => inserted?,
     };
     doing.record(db, format!("setup.{kind}_added"), entry.fields())?;
-    Ok(EntryCard { entry, node: Some(node.code), parent: parent.map(|it| it.code) })
+    follow(db, doing, &entry)?;
+    Ok(EntryCard { entry, node: Some(node.code), parent: parent.map(|it| it.code), device: None })
 }
 
 /// The node a new entry shall hang at: the one named, or the only one where the caller writes.
@@ -335,10 +339,20 @@ fn save(db: &mut Db, doing: &Doing, before: &Entry, mut changed: Entry) -> Resul
     let is_retired = before.retired_at.is_none() && changed.retired_at.is_some();
     let verb = if is_retired { "retired" } else { "changed" };
     doing.record(db, format!("setup.{}_{verb}", changed.kind), changed.fields())?;
+    follow(db, doing, &changed)?;
     if is_retired && changed.kind == SetupKind::Kiosk {
         super::kiosks::revoke(db, doing, changed.id)?;
     }
     card(db, changed)
+}
+
+/// Openings that are due follow the schedules of mailboxes and the calendars.
+fn follow(db: &mut Db, doing: &Doing, entry: &Entry) -> Result<(), Error> {
+    match &entry.details {
+        Details::Mailbox(_) => mailboxes::begin(db, entry.id, doing.now),
+        Details::Calendar(_) => mailboxes::look_again(db),
+        _ => Ok(()),
+    }
 }
 
 /// The entry meant by a code, and the node it hangs at, when the caller may write there.
@@ -404,7 +418,11 @@ fn cards(db: &mut Db, entries: Vec<Entry>) -> Result<Vec<EntryCard>, Error> {
     let parents: Vec<SetupId> = entries.iter().filter_map(|it| it.parent).collect();
     let nodes: HashMap<NodeId, String> = rows::node_codes(db, &nodes)?;
     let parents: HashMap<SetupId, String> = rows::codes(db, &parents)?;
+    let kiosks: Vec<SetupId> =
+        entries.iter().filter(|it| it.kind == SetupKind::Kiosk).map(|it| it.id).collect();
+    let devices = if kiosks.is_empty() { HashMap::new() } else { rows::devices(db, &kiosks)? };
     let with_codes = |entry: Entry| EntryCard {
+        device: devices.get(&entry.id).copied(),
         node: entry.node.and_then(|it| nodes.get(&it).cloned()),
         parent: entry.parent.and_then(|it| parents.get(&it).cloned()),
         entry,

@@ -37,7 +37,7 @@ pub async fn add_kiosk(
         .write(move |db| {
             let kiosk = add(db, &doing, &new, false)?;
             issue(db, &doing, kiosk.entry.id, &token)?;
-            Ok((kiosk, token.clone()))
+            Ok((card(db, kiosk.entry)?, token.clone()))
         })
         .await
 }
@@ -123,6 +123,31 @@ fn holder(db: &mut Db, hash: &[u8], now: At) -> Result<(Actor, SetupId, bool), E
     let is_due = holder.last_seen_at.is_none_or(|seen| now - seen >= SEEN_EVERY);
     let actor = Actor::Kiosk { id: kiosk.id, code: kiosk.code, node: node.id, path: node.path };
     Ok((actor, holder.kiosk, is_due))
+}
+
+/// What a device says of itself, and what it hears: the server's time and how far its own clock is ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    pub kiosk: String,
+    pub server_time: At,
+    pub clock_skew_ms: i64,
+}
+
+/// Hears a kiosk's heartbeat: `device_time` by its own clock, and how many submissions wait in its queue.
+///
+/// # Errors
+/// `NotYours` for anyone but a kiosk.
+pub async fn hear(app: &App, caller: &Caller, device_time: At, n_waiting: u32) -> Result<Heard, Error> {
+    let Actor::Kiosk { id, code, .. } = caller.actor.clone() else {
+        return Err(
+            Refusal::NotYours("只有自助终端可以报到。 Only a kiosk has a heartbeat.".to_owned()).into()
+        );
+    };
+    let now = app.clock.now();
+    let clock_skew_ms = (device_time - now).num_milliseconds();
+    let heartbeat = rows::Heartbeat { heard_at: now, clock_skew_ms, n_waiting: n_waiting.into() };
+    app.store.write(move |db| -> Result<(), Error> { Ok(rows::hear(db, id, &heartbeat)?) }).await?;
+    Ok(Heard { kiosk: code, server_time: now, clock_skew_ms })
 }
 
 fn new_token() -> String {

@@ -14,7 +14,7 @@ pub use entries::{
     public_categories, retire_entry,
 };
 pub use kiosks::{
-    DEVICE_TOKEN_PREFIX, add_kiosk, authenticate_device, issue_device_token, revoke_device_token,
+    DEVICE_TOKEN_PREFIX, Heard, add_kiosk, authenticate_device, hear, issue_device_token, revoke_device_token,
 };
 pub use nodes::{
     NodeCard, add_node, change_node, check_may_change_node, get_node, list_nodes, retire_node, zone_of,
@@ -31,6 +31,7 @@ use crate::domain::people::{Actor, Permission, may};
 use crate::domain::refusal::{Refusal, shown};
 use crate::domain::setup::Node;
 use crate::domain::value::At;
+pub use crate::store::setup::Device;
 use crate::store::setup::Sight;
 use crate::store::{Db, StoreError, events, setup as rows};
 
@@ -101,19 +102,19 @@ fn check_version(seen: Option<i64>, stored: i64) -> Result<(), Refusal> {
 
 /// One verb being done: who, when, and the key that seals its events.
 #[derive(Clone)]
-struct Doing {
-    caller: Caller,
+pub(super) struct Doing {
+    pub(super) caller: Caller,
     key: SealKey,
-    now: At,
+    pub(super) now: At,
 }
 
 impl Doing {
-    fn of(app: &App, caller: &Caller) -> Self {
+    pub(super) fn of(app: &App, caller: &Caller) -> Self {
         Self { caller: caller.clone(), key: app.keys.seal.clone(), now: app.clock.now() }
     }
 
     /// Writes one event of the set-up.
-    fn record(&self, db: &mut Db, kind: String, fields: Value) -> Result<(), StoreError> {
+    pub(super) fn record(&self, db: &mut Db, kind: String, fields: Value) -> Result<(), StoreError> {
         let stamp = Stamp::of(&self.caller.actor, self.caller.place.as_deref());
         let draft = Draft { kind, at: self.now, stamp, fields, texts: Vec::new() };
         events::append(db, &self.key, Stream::Setup, 0, vec![draft])

@@ -251,6 +251,7 @@ fn save(db: &mut Db, doing: &Doing, before: &Node, mut changed: Node) -> Result<
     let is_retired = before.retired_at.is_none() && changed.retired_at.is_some();
     let kind = if is_retired { "setup.node_retired" } else { "setup.node_changed" };
     doing.record(db, kind.to_owned(), changed.fields())?;
+    super::super::mailboxes::look_again(db)?;
     for mut node in below {
         node.path.replace_range(..before.path.len(), &changed.path);
         rows::save_node(db, &node, node.version)?;

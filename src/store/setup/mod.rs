@@ -2,6 +2,7 @@
 
 mod entries;
 mod nodes;
+mod slips;
 mod tokens;
 
 pub use entries::{
@@ -13,7 +14,11 @@ pub use nodes::{
     NodeDraft, find_node, find_node_by_code, hold_node, hold_subtree, insert_node, list_nodes, node_codes,
     nodes_of, save_node, subtree, subtree_nodes,
 };
-pub use tokens::{TokenHolder, find_token, issue_token, revoke_token, see_token, token_holder};
+pub use slips::{SlipDraft, count_reserve, find_slip_batch, print_slips};
+pub use tokens::{
+    Device, Heartbeat, TokenHolder, devices, find_token, hear, issue_token, revoke_token, see_token,
+    token_holder,
+};
 
 use chrono_tz::Tz;
 
@@ -158,5 +163,6 @@ pub fn state(db: &mut Db) -> Result<SetupState, StoreError> {
         nodes: nodes::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
         entries: entries::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
         tokens: tokens::every(db)?.into_iter().map(|it| (it.kiosk, it)).collect(),
+        slips: slips::every(db)?.into_iter().map(|it| (it.id, it)).collect(),
     })
 }

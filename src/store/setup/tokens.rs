@@ -1,5 +1,7 @@
 //! Device tokens of kiosks: only their hashes are kept.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::domain::setup::DeviceToken;
@@ -101,6 +103,75 @@ pub fn see_token(db: &mut Db, kiosk: SetupId, at: At) -> Result<(), StoreError> 
         .set(device_token::last_seen_at.eq(at.micros()))
         .execute(c))?;
     Ok(())
+}
+
+/// What is known of a kiosk's device: whether it may ask, when it was seen, what it last said of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    pub has_token: bool,
+    pub last_seen_at: Option<At>,
+    pub heard: Option<Heartbeat>,
+}
+
+/// What a device says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The server's time when it was heard.
+    pub heard_at: At,
+    /// How far the device's clock was ahead, in milliseconds; negative when it was behind.
+    pub clock_skew_ms: i64,
+    /// Submissions that wait in its queue.
+    pub n_waiting: i64,
+}
+
+/// Writes down what a kiosk's device says of itself.
+///
+/// # Errors
+/// Only those of the database.
+pub fn hear(db: &mut Db, kiosk: SetupId, it: &Heartbeat) -> Result<(), StoreError> {
+    on!(db, |c| diesel::update(device_token::table.find(kiosk.0))
+        .set((
+            device_token::last_seen_at.eq(it.heard_at.micros()),
+            device_token::heard_at.eq(it.heard_at.micros()),
+            device_token::clock_skew_ms.eq(it.clock_skew_ms),
+            device_token::n_waiting.eq(it.n_waiting),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+type DeviceRow = (i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
+
+/// What is known of the devices of these kiosks.
+///
+/// # Errors
+/// Only those of the database.
+pub fn devices(db: &mut Db, kiosks: &[SetupId]) -> Result<HashMap<SetupId, Device>, StoreError> {
+    let ids: Vec<i64> = kiosks.iter().map(|it| it.0).collect();
+    let rows: Vec<DeviceRow> = on!(db, |c| device_token::table
+        .filter(device_token::kiosk_id.eq_any(&ids))
+        .order(device_token::kiosk_id)
+        .limit(super::ROWS_MAX)
+        .select((
+            device_token::kiosk_id,
+            device_token::revoked_at,
+            device_token::last_seen_at,
+            device_token::heard_at,
+            device_token::clock_skew_ms,
+            device_token::n_waiting,
+        ))
+        .load(c))?;
+    let device = |(kiosk, revoked_at, seen, heard_at, skew, waiting): DeviceRow| {
+        let heard = match (heard_at, skew, waiting) {
+            (Some(heard_at), Some(clock_skew_ms), Some(n_waiting)) => {
+                Some(Heartbeat { heard_at: At::from_micros(heard_at), clock_skew_ms, n_waiting })
+            }
+            _ => None,
+        };
+        let last_seen_at = seen.map(At::from_micros);
+        (SetupId(kiosk), Device { has_token: revoked_at.is_none(), last_seen_at, heard })
+    };
+    Ok(rows.into_iter().map(device).collect())
 }
 
 pub(super) fn every(db: &mut Db) -> Result<Vec<DeviceToken>, StoreError> {

@@ -166,6 +166,8 @@ pub fn next_number(db: &mut Db, node: NodeId, day: &str) -> Result<u64, StoreErr
 pub enum By<'a> {
     Id(TicketId),
     Number(&'a str),
+    /// The serial of the slip it was written on.
+    Slip(&'a str),
 }
 
 /// The ticket, if it is there.
@@ -179,6 +181,11 @@ pub fn find(db: &mut Db, by: By) -> Result<Option<Ticket>, StoreError> {
         }
         By::Number(number) => on!(db, |c| ticket::table
             .filter(ticket::number.eq(number))
+            .select(TicketRow::as_select())
+            .first(c)
+            .optional())?,
+        By::Slip(serial) => on!(db, |c| ticket::table
+            .filter(ticket::slip.eq(serial))
             .select(TicketRow::as_select())
             .first(c)
             .optional())?,
@@ -197,6 +204,12 @@ pub fn lock(db: &mut Db, by: By) -> Result<Option<Ticket>, StoreError> {
             By::Id(id) => ticket::table.find(id.0).select(ticket::id).for_update().first(c).optional()?,
             By::Number(number) => ticket::table
                 .filter(ticket::number.eq(number))
+                .select(ticket::id)
+                .for_update()
+                .first(c)
+                .optional()?,
+            By::Slip(serial) => ticket::table
+                .filter(ticket::slip.eq(serial))
                 .select(ticket::id)
                 .for_update()
                 .first(c)

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use crate::domain::sla::{Clock, Extension, RulesDigest};
-use crate::domain::ticket::{Rating, Reply, Ticket};
-use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
+use crate::domain::ticket::{LetterOf, Rating, Reply, Ticket};
+use crate::domain::value::{AccountId, At, CollectionId, NodeId, SetupId, TicketId};
 use crate::store::db::StoreError;
 use crate::store::schema::{reply, ticket};
 
@@ -31,6 +31,9 @@ pub(in crate::store) struct TicketRow {
     answerable_unit_id: Option<i64>,
     about_unit_id: Option<i64>,
     mailbox_id: Option<i64>,
+    collection_id: Option<i64>,
+    letter_id: Option<i64>,
+    slip: Option<String>,
     designated: bool,
     returned_in_cycle: bool,
     sealed: bool,
@@ -109,6 +112,9 @@ impl TicketRow {
             answerable_unit_id: it.answerable_unit.map(|it| it.0),
             about_unit_id: it.about_unit.map(|it| it.0),
             mailbox_id: it.mailbox.map(|it| it.0),
+            collection_id: it.letter.map(|it| it.collection.0),
+            letter_id: it.letter.map(|it| it.letter.into()),
+            slip: it.slip.clone(),
             designated: it.designated,
             returned_in_cycle: it.returned_in_cycle,
             sealed: it.sealed,
@@ -182,6 +188,13 @@ impl TicketRow {
             answerable_unit: self.answerable_unit_id.map(SetupId),
             about_unit: self.about_unit_id.map(SetupId),
             mailbox: self.mailbox_id.map(SetupId),
+            letter: match (self.collection_id, self.letter_id) {
+                (Some(collection), Some(letter)) => {
+                    Some(LetterOf { collection: CollectionId(collection), letter: small(letter)? })
+                }
+                _ => None,
+            },
+            slip: self.slip,
             designated: self.designated,
             returned_in_cycle: self.returned_in_cycle,
             sealed: self.sealed,

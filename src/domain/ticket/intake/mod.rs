@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::event::{Facts, Received, TicketEvent};
-use super::{Change, Channel, Doing, Kind, Priority, Source, Ticket, position, text};
+use super::{Change, Channel, Doing, Kind, LetterOf, Priority, Source, Ticket, position, text};
 use crate::domain::category::suspects_danger;
+use crate::domain::number::Serial;
 use crate::domain::people::Actor;
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::sla::{self, ClockEffect, Rules};
@@ -129,6 +130,8 @@ pub struct Parsed {
     pub about_unit: Option<String>,
     pub attachments_expected: u32,
     pub on_behalf_of: Option<OnBehalfOf>,
+    /// The slip that a device printed its receipt on.
+    pub slip: Option<Serial>,
     /// Its words tell of danger now.
     pub tells_of_danger: bool,
 }
@@ -143,6 +146,9 @@ pub struct LookedUp {
     /// The unit of the staff member who received it, who stays answerable.
     pub answerable_unit: Option<SetupId>,
     pub mailbox: Option<SetupId>,
+    pub letter: Option<LetterOf>,
+    /// The serial of the slip whose stub shall open it.
+    pub slip: Option<String>,
     /// An imported matter that is still to be dealt with in time.
     pub is_live: bool,
     /// The node above the community; where tickets about staff go.
@@ -183,14 +189,7 @@ impl Submission {
         if self.about_unit.is_some() && actor.staff().is_none() && *actor != Actor::System {
             faults.add("about_unit", "只有工作人员可以填写。 Staff only.");
         }
-        if self.slip.is_some() {
-            let message = if matches!(actor, Actor::Kiosk { .. }) {
-                "没有这张来信单。请核对编号。 No such slip; check its serial."
-            } else {
-                "只有自助终端可以填写。 Devices only."
-            };
-            faults.add("slip", message);
-        }
+        let slip = parse_slip(self.slip.as_deref(), actor, &mut faults);
         let on_behalf_of = self.on_behalf_of.and_then(|it| parse_on_behalf_of(it, &mut faults));
         faults.check(Parsed {
             tells_of_danger: suspects_danger(&subject) || suspects_danger(&description),
@@ -209,8 +208,23 @@ impl Submission {
             about_unit: self.about_unit,
             attachments_expected,
             on_behalf_of,
+            slip,
         })
     }
+}
+
+/// The serial of a device's own reserve; staff bind slips by registering letters.
+fn parse_slip(given: Option<&str>, actor: &Actor, faults: &mut Faults) -> Option<Serial> {
+    let given = given?;
+    if !matches!(actor, Actor::Kiosk { .. }) {
+        faults.add("slip", "只有自助终端可以填写。 Devices only.");
+        return None;
+    }
+    let parsed = Serial::parse(given);
+    if let Err(refusal) = &parsed {
+        faults.add("slip", refusal.to_string());
+    }
+    parsed.ok()
 }
 
 impl Ticket {
@@ -236,6 +250,8 @@ impl Ticket {
             position: position(parsed.received_at, id),
             source: parsed.source,
             mailbox: looked_up.mailbox,
+            letter: looked_up.letter,
+            slip: looked_up.slip.clone(),
             answerable_unit: looked_up.answerable_unit,
             received_at: parsed.received_at,
             // An imported letter's time is over, unless it is said to be live (PRODUCT §5).

@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::setup::{Details, NodeKind};
-use crate::service::setup::{EntryCard, NodeCard, PageOf};
+use crate::domain::value::At;
+use crate::service::setup::{Device, EntryCard, NodeCard, PageOf};
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,12 +36,43 @@ pub struct EntryView<D> {
     pub version: i64,
     /// False once it is retired.
     pub active: bool,
+    /// Kiosks only: what is known of the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceView>,
+}
+
+/// What is known of a kiosk's device.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Device)]
+pub struct DeviceView {
+    /// False once its token was taken back.
+    has_token: bool,
+    last_seen_at: Option<String>,
+    /// When it last said how it is.
+    heard_at: Option<String>,
+    /// How far its clock was ahead then, in milliseconds; negative when it was behind.
+    clock_skew_ms: Option<i64>,
+    /// Submissions that waited in its queue then.
+    waiting: Option<i64>,
+}
+
+impl DeviceView {
+    fn of(it: Device) -> Self {
+        Self {
+            has_token: it.has_token,
+            last_seen_at: it.last_seen_at.map(At::to_rfc3339),
+            heard_at: it.heard.map(|it| it.heard_at.to_rfc3339()),
+            clock_skew_ms: it.heard.map(|it| it.clock_skew_ms),
+            waiting: it.heard.map(|it| it.n_waiting),
+        }
+    }
 }
 
 impl EntryView<Details> {
     pub(super) fn of(card: EntryCard) -> Self {
-        let EntryCard { entry, node, parent } = card;
+        let EntryCard { entry, node, parent, device } = card;
         Self {
+            device: device.map(DeviceView::of),
             code: entry.code,
             name: entry.name,
             node,

@@ -1,0 +1,2 @@
+DROP TABLE mailbox_watch;
+DROP TABLE due_opening;
