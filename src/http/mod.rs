@@ -89,6 +89,8 @@ routes! {
     POST "/desk/tickets/{number}/replies/{id}" => web::desk::ticket::act::decide_reply;
     POST "/desk/tickets/{number}/extensions/{id}" => web::desk::ticket::act::decide_extension;
     POST "/desk/tickets/{number}/{verb}" => web::desk::ticket::act::act;
+    GET "/lead" => web::lead::page;
+    GET "/lead/tickets" => web::lead::tickets;
     GET "/desk/account" => web::desk::account::page;
     POST "/desk/account/password" => web::desk::account::change_password;
     POST "/desk/account/sessions" => web::desk::account::end_sessions;
@@ -180,6 +182,7 @@ routes! {
 
     // The board.
     GET "/api/v1/board" => api::board::list;
+    GET "/api/v1/board/figures" => api::board_figures::figures;
 
     // The trail.
     GET "/api/v1/audit/verify" => api::audit::verify;

@@ -191,6 +191,14 @@ impl Figure {
     }
 }
 
+/// Fewer people than this are not told of in public (PRODUCT §9).
+const IN_PUBLIC_MIN: i64 = 3;
+
+/// True when a rate may be told to everybody: neither those that count nor the others are one or two.
+pub fn shown_in_public(numerator: i64, denominator: i64) -> bool {
+    [numerator, denominator - numerator].iter().all(|it| *it == 0 || *it >= IN_PUBLIC_MIN)
+}
+
 /// What a ticket is counted under, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {

@@ -5,6 +5,7 @@ pub mod attachments;
 pub mod audit;
 pub mod auth;
 pub mod board;
+pub mod board_figures;
 pub mod clocks;
 pub mod collections;
 pub mod custody;

@@ -7,6 +7,7 @@ pub mod board;
 pub mod desk;
 pub mod form;
 pub mod kiosk;
+pub mod lead;
 pub mod letter;
 mod promise;
 mod qr;
@@ -61,6 +62,7 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
         ("desk.js", "text/javascript; charset=utf-8", include_str!("../../../assets/desk.js")),
         ("letter.css", "text/css; charset=utf-8", include_str!("../../../assets/letter.css")),
         ("draft.js", "text/javascript; charset=utf-8", include_str!("../../../assets/draft.js")),
+        ("lead.css", "text/css; charset=utf-8", include_str!("../../../assets/lead.css")),
         ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
     ];
     let named = files.map(|(name, media_type, body)| {

@@ -268,16 +268,20 @@ fn steps(interval: Interval, zone: Tz, from: At, to: At) -> Result<Vec<(At, At)>
     Ok(steps)
 }
 
+/// The first moment of a day; where the clocks skip midnight, the first one after it.
+pub(super) fn midnight(day: NaiveDate, zone: Tz) -> At {
+    let midnight = day.and_time(NaiveTime::MIN);
+    let found = (0..4).find_map(|it| {
+        let later = midnight.checked_add_signed(TimeDelta::hours(it))?;
+        zone.from_local_datetime(&later).earliest()
+    });
+    found.map_or(At::from_micros(i64::MAX), |it| At::from_utc(it.to_utc()))
+}
+
 fn step_end(interval: Interval, zone: Tz, start: At) -> At {
     let local = start.to_utc().with_timezone(&zone).naive_local();
     let day = local.date();
-    let next = |day: Option<NaiveDate>| {
-        let midnight = day.unwrap_or(NaiveDate::MAX).and_time(NaiveTime::MIN);
-        // A midnight that the clocks skip gives way to the first moment after it.
-        let found =
-            (0..4).find_map(|it| zone.from_local_datetime(&(midnight + TimeDelta::hours(it))).earliest());
-        found.map_or(At::from_micros(i64::MAX), |it| At::from_utc(it.to_utc()))
-    };
+    let next = |day: Option<NaiveDate>| midnight(day.unwrap_or(NaiveDate::MAX), zone);
     match interval {
         Interval::Hour => {
             let hour = 3_600_000_000;

@@ -3,6 +3,7 @@
 mod ask;
 mod follow;
 mod frame;
+mod public;
 mod sums;
 
 pub use ask::{
@@ -13,3 +14,4 @@ pub(super) use follow::catch_up;
 pub use follow::{Followed, follow, rebuild};
 pub(super) use frame::statistics_nodes;
 pub use frame::{Asked, By, Interval};
+pub use public::{Public, PublicAsked, public};

@@ -2,6 +2,8 @@
 
 mod independent;
 mod lives;
+mod page;
+mod public;
 mod requests;
 
 use chrono::TimeDelta;

@@ -129,7 +129,12 @@ struct Place {
 }
 
 /// The navigation, in its order; a place is shown to whoever may see its page.
-const PLACES: [Place; 6] = [
+const PLACES: [Place; 7] = [
+    Place {
+        path: "/lead",
+        key: "lead.title",
+        is_shown: |it| it.grants.iter().any(|grant| grant.role == Role::Leader),
+    },
     Place { path: "/desk/mine", key: "desk.mine", is_shown: |it| agenda::has_list(it, List::Units) },
     Place { path: "/desk/watch", key: "desk.watch", is_shown: |it| agenda::has_list(it, List::Supervised) },
     Place { path: "/desk", key: "desk.queue", is_shown: |it| it.may_somewhere(Permission::ReadTicket) },
