@@ -87,7 +87,7 @@ fn announce(sample: &Sample, password: &str, address: SocketAddr, folder: &Folde
     say(&format!("\n红色信箱示例 red-mailbox demo: {} 件 tickets", sample.n_tickets))?;
     say(&format!("  居民页面 pages    http://{address}/"))?;
     say(&format!("  接口文档 API docs http://{address}/docs"))?;
-    say(&format!("  登录 sign in      POST http://{address}/api/v1/auth/login"))?;
+    say(&format!("  登录 sign in      http://{address}/login"))?;
     say(&format!("  查询回执 a receipt to try: {number}  code {code}"))?;
     say(&format!("  自助终端 kiosk    http://{address}/kiosk  设备码 device code {}", sample.device_token))?;
     say(&format!("\n所有用户的密码 everybody's password: {password}"))?;

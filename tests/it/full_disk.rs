@@ -91,7 +91,7 @@ impl Serving {
         let address = loop {
             line.clear();
             assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it listened");
-            if let Some((_, rest)) = line.split_once("http://") {
+            if let Some((_, rest)) = line.split_once("listening on http://") {
                 break rest.split_whitespace().next().unwrap().to_owned();
             }
         };

@@ -36,7 +36,7 @@ fn serve(folder: &Path) -> Serving {
     while serving.address.is_empty() {
         let mut line = String::new();
         assert_ne!(serving.log.read_line(&mut line).unwrap(), 0, "it ended before it listened");
-        let address = line.split_once("http://").and_then(|it| it.1.split_whitespace().next());
+        let address = line.split_once("listening on http://").and_then(|it| it.1.split_whitespace().next());
         address.unwrap_or_default().clone_into(&mut serving.address);
     }
     serving

@@ -188,6 +188,7 @@ pub struct CollectionsAsked {
     /// Code of a mailbox.
     pub mailbox: Option<String>,
     /// `open`, `closed`, or `exception`: those with something that is not as it should be.
+    #[param(inline)]
     pub state: Option<ListState>,
     /// `next_cursor` of the page before.
     pub cursor: Option<i64>,

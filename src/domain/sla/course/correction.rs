@@ -3,7 +3,7 @@
 use super::Course;
 use crate::domain::sla::{Clock, ClockEffect, ClockState, ExtensionState, Stage, Target};
 use crate::domain::ticket::event::Facts;
-use crate::domain::ticket::{Channel, Priority, Status};
+use crate::domain::ticket::{Channel, Priority, Source, Status};
 use crate::domain::value::At;
 
 impl Course<'_> {
@@ -88,19 +88,19 @@ impl Course<'_> {
         let ticket = self.ticket;
         match ticket.status {
             Status::Received => {
-                if self.is_missing(Stage::Accept) {
+                if self.is_to_start(Stage::Accept) {
                     let began = if ticket.cycle == 1 { ticket.received_at } else { self.at };
                     self.start(Stage::Accept, began);
                 }
             }
             Status::Accepted => {
-                if self.is_missing(Stage::Assign) && !ticket.returned_in_cycle {
+                if self.is_to_start(Stage::Assign) && !ticket.returned_in_cycle {
                     self.start(Stage::Assign, ticket.accepted_at.unwrap_or(self.at));
                 }
             }
             Status::Assigned | Status::InProgress | Status::Waiting => {
                 let began = self.first_assigned_at().unwrap_or(self.at);
-                if ticket.status == Status::Assigned && self.is_missing(Stage::Acknowledge) {
+                if ticket.status == Status::Assigned && self.is_to_start(Stage::Acknowledge) {
                     self.start(Stage::Acknowledge, ticket.assigned_at.unwrap_or(self.at));
                 }
                 if self.is_missing(Stage::Contact) && is_out_of_reach {
@@ -108,7 +108,7 @@ impl Course<'_> {
                 } else if self.is_missing(Stage::Contact) {
                     self.start_now_or_paused(Stage::Contact, began);
                 }
-                if self.is_missing(Stage::Resolve) {
+                if self.is_to_start(Stage::Resolve) {
                     self.start_now_or_paused(Stage::Resolve, began);
                 }
             }
@@ -119,6 +119,15 @@ impl Course<'_> {
             | Status::Merged
             | Status::Withdrawn => {}
         }
+    }
+
+    /// True where the work at hand has no such clock: none in this cycle, or only one that was void before it could
+    /// be met, as a correction to praise and an acceptance below emergency leave it. Old letters keep theirs void.
+    fn is_to_start(&self, stage: Stage) -> bool {
+        let is_void = self.ticket.clock_now(stage).is_some_and(|it| it.state == ClockState::Void);
+        let started = |it: &ClockEffect| matches!(it, ClockEffect::Started { stage: of, .. } if *of == stage);
+        self.is_missing(stage)
+            || is_void && self.ticket.source != Source::Import && !self.effects.iter().any(started)
     }
 
     /// True where this cycle has no such clock, not even one that is over.
