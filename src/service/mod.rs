@@ -23,6 +23,7 @@ pub mod health;
 pub mod import;
 pub mod in_force;
 pub mod intake;
+pub mod live;
 pub mod mailboxes;
 pub mod messages;
 pub mod notices;
