@@ -112,3 +112,41 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   done();
 });
+
+// A list follows what happens: over one stream, and by asking once a minute where streams are cut. It is not
+// drawn again under somebody's hand: not while something is chosen, typed or unfolded.
+const list = document.querySelector("[data-list]");
+if (list) {
+  const isBusy = () =>
+    boxes.some((box) => box.checked) ||
+    list.querySelector("details[open]") ||
+    document.activeElement?.closest("form.find,[data-list] form,dialog[open]");
+  let isDue = false;
+  const redraw = async () => {
+    if (!isDue || document.hidden || isBusy()) return;
+    isDue = false;
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok || answer.redirected || isBusy()) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("main");
+    if (fresh && fresh.innerHTML !== document.querySelector("main").innerHTML) {
+      // Everything on the page hangs on its parts, so the page itself comes again, where it was.
+      sessionStorage.setItem("at", `${location.pathname} ${at} ${scrollY}`);
+      location.replace(location.href);
+    }
+  };
+  const [path, row, height] = (sessionStorage.getItem("at") ?? "").split(" ");
+  sessionStorage.removeItem("at");
+  if (path === location.pathname) {
+    if (Number(row) >= 0) go(Number(row));
+    scrollTo(0, Number(height));
+  }
+  const due = () => {
+    isDue = true;
+  };
+  setInterval(redraw, 1000);
+  setInterval(due, 60000);
+  const stream = new EventSource("/api/v1/events/stream");
+  stream.addEventListener("ticket", due);
+  stream.addEventListener("reset", due);
+}

@@ -44,7 +44,7 @@ pub(super) async fn serve(app: App, announce: impl FnOnce(SocketAddr) -> Outcome
     if let Err(error) = app.store.begin_serving() {
         tracing::warn!("an unclean stop will not be noticed: {error}");
     }
-    let handle = server.handle();
+    let (handle, quieten) = (server.handle(), server.quieten());
     let (stop, stopped) = watch::channel(false);
     let worker = actix_web::rt::spawn(worker::run(app.clone(), stopped));
     let mut running = actix_web::rt::spawn(server.run());
@@ -65,6 +65,7 @@ pub(super) async fn serve(app: App, announce: impl FnOnce(SocketAddr) -> Outcome
     }
     tracing::info!("stopping: finishing what has begun");
     stop.send_replace(true);
+    quieten();
     let finish = async {
         handle.stop(true).await;
         if let Err(error) = worker.await {

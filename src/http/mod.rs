@@ -11,6 +11,7 @@ mod docs;
 mod form;
 pub mod headers;
 mod limits;
+mod live;
 mod metrics;
 mod openapi;
 pub mod problem;
@@ -127,6 +128,7 @@ routes! {
     GET "/api/v1/tickets" => api::tickets::list;
     GET "/api/v1/tickets/{number}" => api::tickets::read;
     PATCH "/api/v1/tickets/{number}" => api::tickets::amend;
+    GET "/api/v1/events/stream" => live::stream;
     GET "/api/v1/tickets/{number}/events" => api::tickets::events;
     GET "/api/v1/tickets/{number}/clocks" => api::clocks::list;
     POST "/api/v1/tickets/{number}/attachments" => api::attachments::add;

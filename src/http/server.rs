@@ -7,6 +7,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App as WebApp, HttpServer, middleware, web};
 
 use super::limits::Limits;
+use super::live::Live;
 use super::metrics::Metrics;
 use super::{document, register, security};
 use crate::service::App;
@@ -22,6 +23,7 @@ const CONNECTIONS_MAX: usize = 10_000;
 pub struct Server {
     running: actix_web::dev::Server,
     address: SocketAddr,
+    live: web::Data<Live>,
 }
 
 impl Server {
@@ -42,12 +44,15 @@ impl Server {
         let document = document().to_json().map_err(|it| format!("could not write OpenAPI: {it}"))?;
         let document = web::Data::new(document);
         let state = web::Data::new(app.clone());
+        let live = web::Data::new(Live::new());
+        let shared = live.clone();
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(state.clone())
                 .app_data(limits.clone())
                 .app_data(metrics.clone())
                 .app_data(document.clone())
+                .app_data(shared.clone())
                 .wrap(middleware::from_fn(security::surround))
                 .configure(register)
         })
@@ -60,12 +65,18 @@ impl Server {
         .bind(settings.listen)
         .map_err(refused)?;
         let address = server.addrs().first().copied().unwrap_or(settings.listen);
-        Ok(Self { running: server.run(), address })
+        Ok(Self { running: server.run(), address, live })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What ends the streams of live lists, which never end by themselves while the server stops.
+    pub fn quieten(&self) -> impl Fn() + use<> {
+        let live = self.live.clone();
+        move || live.close()
     }
 
     /// What stops it.

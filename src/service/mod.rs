@@ -25,6 +25,7 @@ pub mod import;
 pub mod in_force;
 pub mod intake;
 pub mod letters;
+pub mod live;
 pub mod mailboxes;
 pub mod messages;
 pub mod notices;

@@ -324,3 +324,27 @@ pub fn head(db: &mut Db, stream: Stream, stream_id: i64) -> Result<Option<Head>,
         .first(c)
         .optional())?)
 }
+
+/// The id of the last event of a ticket; 0 before the first.
+///
+/// # Errors
+/// Only those of the database.
+pub fn latest_id(db: &mut Db) -> Result<i64, StoreError> {
+    let last: Option<i64> =
+        on!(db, |c| event::table.order(event::id.desc()).select(event::id).first(c).optional())?;
+    Ok(last.unwrap_or(0))
+}
+
+/// Events of tickets after the id `after`, oldest first: id, ticket, type; at most `limit`.
+///
+/// # Errors
+/// Only those of the database.
+pub fn list_moves(db: &mut Db, after: i64, limit: i64) -> Result<Vec<(i64, i64, String)>, StoreError> {
+    Ok(on!(db, |c| event::table
+        .filter(event::id.gt(after))
+        .filter(event::stream.eq(Stream::Ticket.as_str()))
+        .order(event::id)
+        .limit(limit)
+        .select((event::id, event::stream_id, event::kind))
+        .load(c))?)
+}

@@ -32,7 +32,7 @@ use crate::domain::chain::hex;
 use crate::service::Error;
 
 /// Pages load their own style sheet and script, and send forms to where they came from.
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'";
 
 struct Asset {

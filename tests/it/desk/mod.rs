@@ -2,6 +2,7 @@
 
 mod admin;
 mod door;
+mod live;
 mod queue;
 mod rights;
 mod ticket;
