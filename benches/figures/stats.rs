@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::served::Served;
-use crate::{N_REQUESTS, database, hundredths, micros, milli, postgres, sign_in, submit_for};
+use crate::{N_REQUESTS, SPAN, database, hundredths, micros, milli, postgres, sign_in, submit_for};
 
 /// Sizes that are compared.
 const SIZES: [i64; 2] = [10_000, 1_000_000];

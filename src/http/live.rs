@@ -28,7 +28,7 @@ const ASKED_EVERY: Duration = Duration::from_millis(400);
 /// A line that says nothing keeps proxies from closing the connection.
 const QUIET_MAX: Duration = Duration::from_secs(15);
 /// A stream ends so soon that an ended session does not hear for long; the browser comes back by itself.
-const STREAM_MAX: Duration = Duration::from_secs(300);
+const STREAM_MAX: Duration = Duration::from_mins(5);
 /// Moves that a slow listener may lag behind; one that lags more is told to ask for the list again.
 const LAG_MAX: usize = 1_024;
 /// Lines that wait for a slow connection.

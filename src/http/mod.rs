@@ -91,7 +91,7 @@ routes! {
     POST "/desk/tickets/{number}/extensions/{id}" => web::desk::ticket::act::decide_extension;
     POST "/desk/tickets/{number}/{verb}" => web::desk::ticket::act::act;
     GET "/lead" => web::lead::page;
-    GET "/lead/tickets" => web::lead::tickets;
+    GET "/lead/tickets" => web::lead::tickets::page;
     GET "/desk/account" => web::desk::account::page;
     POST "/desk/account/password" => web::desk::account::change_password;
     POST "/desk/account/sessions" => web::desk::account::end_sessions;

@@ -64,7 +64,7 @@ pub async fn since(app: &App, after: i64, seen: BTreeSet<i64>) -> Result<Round, 
             }
             let ids: Vec<TicketId> = by_ticket.keys().copied().map(TicketId).collect();
             let mut paths: HashMap<NodeId, String> = HashMap::new();
-            let mut moved = Vec::with_capacity(ids.len());
+            let mut found = Vec::with_capacity(ids.len());
             for ticket in agenda::find_all(db, &ids)? {
                 for node in [ticket.node, ticket.handling_node] {
                     if let std::collections::hash_map::Entry::Vacant(place) = paths.entry(node) {
@@ -75,10 +75,10 @@ pub async fn since(app: &App, after: i64, seen: BTreeSet<i64>) -> Result<Round, 
                 let place =
                     Place { owner_path: path(ticket.node), handling_path: path(ticket.handling_node) };
                 let Some((event, kind)) = by_ticket.remove(&ticket.id.0) else { continue };
-                moved.push(Moved { event, kind, ticket, place });
+                found.push(Moved { event, kind, ticket, place });
             }
-            moved.sort_by_key(|it| it.event);
-            Ok(Round { moved, events })
+            found.sort_by_key(|it| it.event);
+            Ok(Round { moved: found, events })
         })
         .await
 }

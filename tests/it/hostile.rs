@@ -219,7 +219,9 @@ fn try_wrong(world: &World, token: Option<&str>, method: &str, path: &str, nth: 
 both_worlds! {
     fn no_route_falls_over_whatever_is_wrong(world) {
         let document = world.app.get("/openapi.json").send().expect(200).json();
-        let paths: Vec<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
+        let mut paths: Vec<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
+        // Its answer does not end; see desk/live.
+        paths.retain(|it| it != "/api/v1/events/stream");
         assert!(paths.len() > 60, "{} paths", paths.len());
         world.know("admin");
 
@@ -230,8 +232,8 @@ both_worlds! {
             let token = signed_in["access_token"].as_str().unwrap();
             for (turn, method) in ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "ODD"].iter().enumerate() {
                 for wrong in 0..WRONGS.len() {
-                    // Half of all, turn about.
-                    if (nth + turn + wrong) % 2 == 1 {
+                    // A fourth of all, turn about.
+                    if (nth + turn + wrong) % 4 != 0 {
                         continue;
                     }
                     // An empty body may be a right one: what ends sessions or changes set-up is not meant here.

@@ -1,7 +1,6 @@
 //! Figures for everybody, on the board: whole months, and nothing that tells of one or two people.
 
 use chrono::{Days, Months, NaiveDate};
-use chrono_tz::Tz;
 
 use super::ask::midnight;
 use super::follow::catch_up;

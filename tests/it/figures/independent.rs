@@ -150,7 +150,7 @@ impl Told {
     }
 
     fn facts(&mut self, data: &Value) {
-        self.kind = data["kind"].as_str().unwrap().to_owned();
+        data["kind"].as_str().unwrap().clone_into(&mut self.kind);
         self.category = data["category"].as_i64();
         self.priority = data["priority"].as_str().map(str::to_owned);
         self.building = data["building"].as_str().map(str::to_owned);

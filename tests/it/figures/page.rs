@@ -37,7 +37,7 @@ both_worlds! {
         let leader = Browser::of(&world, "leader");
         let page = leader.page("/lead");
 
-        assert_eq!(super::rate(&figures, "on_time_rate"), (1, 1));
+        assert_eq!(crate::figures::rate(&figures, "on_time_rate"), (1, 1));
         assert!(page.contains("按时办结率") && page.contains("100.0 %") && page.contains("1/1"), "{page}");
         assert!(page.contains("响应率") && page.contains("—"), "{page}");
         assert!(page.contains("<svg class=\"chart\""));

@@ -234,7 +234,7 @@ impl Frame {
         }
     }
 
-    fn unread_in_words(&self) -> String {
+    pub(in crate::http::web) fn unread_in_words(&self) -> String {
         self.say_with("desk.n_unread", &[("n", &self.unread())])
     }
 }

@@ -2,7 +2,7 @@
 
 mod chart;
 mod span;
-mod tickets;
+pub mod tickets;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -21,8 +21,6 @@ use crate::http::reply::segment;
 use crate::notify::catalogue::Language;
 use crate::service::App;
 use crate::service::statistics::{self, About, Asked, Band, By, Figures, Item, Point};
-
-pub use self::tickets::tickets;
 
 /// What of the figures.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -169,12 +167,12 @@ impl LeadAsked {
     ) -> String {
         let mut link = format!("/lead/tickets?figure={figure}&part={part}");
         if figure != Figure::Backlog {
-            link += &format!("&from={}&to={}", segment(&bounds.0), segment(&bounds.1));
+            link = format!("{link}&from={}&to={}", segment(&bounds.0), segment(&bounds.1));
         }
         let node = self.node.as_deref().map(|it| ("node", it));
         let has_node = filter.iter().any(|it| it.0 == "node");
         for (name, value) in filter.iter().copied().chain(node.filter(|_| !has_node)) {
-            link += &format!("&{name}={}", segment(value));
+            link = format!("{link}&{name}={}", segment(value));
         }
         link
     }

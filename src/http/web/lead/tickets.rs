@@ -33,7 +33,7 @@ struct TicketsPage {
 /// The tickets behind a figure, newest first.
 #[utoipa::path(get, path = "/lead/tickets", tag = "pages", params(Asked),
     responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
-pub async fn tickets(
+pub async fn page(
     app: web::Data<App>,
     caller: PageCaller,
     request: HttpRequest,
