@@ -7,7 +7,6 @@ use super::accounts::{self, NewUser, RoleAt};
 use super::{App, Caller, Error, setup, tokens};
 use crate::domain::people::{Actor, Role};
 use crate::domain::refusal::Refusal;
-use crate::domain::value::AccountId;
 use crate::store::people;
 
 /// What the first page asks.
@@ -25,10 +24,7 @@ pub struct First {
 /// # Errors
 /// Only those of the database.
 pub async fn is_open(app: &App) -> Result<bool, Error> {
-    // No account has the id 0, so this asks whether there is any.
-    let has_admin =
-        app.store.read(|db| people::has_other_admin(db, AccountId(0)).map_err(Error::from)).await?;
-    Ok(!has_admin)
+    Ok(!app.store.read(people::has_admin).await?)
 }
 
 /// The link's last part, worked out from the installation's key: whoever reads the database does not know it.

@@ -155,11 +155,11 @@ impl Watch {
         Self { conn }
     }
 
-    /// Only the message of ticket `id` is due, as if its pause and its lease were over.
+    /// Only the message of ticket `id` is due, as if its pause and its lease were over; no pause reaches a day ahead.
     fn make_due(&mut self, id: i64) {
         self.conn
             .batch_execute(&format!(
-                "UPDATE outbox SET next_attempt_at = CASE WHEN ticket_id = {id} THEN 0 ELSE 9000000000000000 END, \
+                "UPDATE outbox SET next_attempt_at = CASE WHEN ticket_id = {id} THEN 0 ELSE (unixepoch() + 72000) * 1000000 END, \
                  leased_until = NULL WHERE state IN ('queued', 'sending')"
             ))
             .unwrap();

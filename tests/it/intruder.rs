@@ -92,7 +92,8 @@ impl Intruder {
                      DROP TRIGGER event_refuses_replace; DROP TRIGGER event_text_refuses_update;
                      DROP TRIGGER event_text_refuses_replace; DROP TRIGGER event_head_refuses_lowering;
                      DROP TRIGGER event_head_refuses_delete; DROP TRIGGER event_head_refuses_replace;
-                     DROP TRIGGER collection_text_refuses_update; DROP TRIGGER collection_text_refuses_replace;",
+                     DROP TRIGGER collection_text_refuses_update; DROP TRIGGER collection_text_refuses_replace;
+                     DROP TRIGGER event_waits_for_statistics;",
                 )
                 .unwrap(),
             Intruder::Pg(conn) => conn.batch_execute("SET session_replication_role = replica").unwrap(),

@@ -282,6 +282,19 @@ pub fn has_other_admin(db: &mut Db, id: AccountId) -> Result<bool, StoreError> {
     Ok(ids.iter().any(|it| *it != id.0))
 }
 
+/// Whether anybody who can sign in is an administrator.
+///
+/// # Errors
+/// Only those of the database.
+pub fn has_admin(db: &mut Db) -> Result<bool, StoreError> {
+    let admins =
+        role_grant::table.filter(role_grant::role.eq(Role::Admin.as_str())).select(role_grant::account_id);
+    Ok(on!(db, |c| diesel::select(diesel::dsl::exists(
+        account::table.filter(account::id.eq_any(admins)).filter(account::disabled_at.is_null())
+    ))
+    .get_result(c))?)
+}
+
 /// The node with this code, with its path.
 ///
 /// # Errors
