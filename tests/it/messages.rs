@@ -2,8 +2,10 @@
 
 use chrono::TimeDelta;
 use red_mailbox::config::Settings;
+use red_mailbox::domain::notice::NoticeKind;
 use red_mailbox::domain::ticket::Channel;
 use red_mailbox::domain::value::At;
+use red_mailbox::notify::catalogue::{Language, say};
 use red_mailbox::service::messages::{Sent, deliver_by, gather};
 use red_mailbox::service::{App, timer};
 use red_mailbox::store::{Store, StoreSettings};
@@ -78,6 +80,18 @@ fn extended(world: &World, number: &str) -> Value {
 fn kinds(world: &World, username: &str) -> Vec<String> {
     let page = world.app.get("/api/v1/notices").bearer(&world.token(username)).send().expect(200).json();
     page["items"].as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// One notice without words would keep the whole digest from going out.
+#[test]
+fn every_notice_has_words_for_a_mail_in_both_languages() {
+    let fields = ["stage", "percent", "due", "node", "subject", "alerted"].map(|it| (it, "x"));
+    for kind in NoticeKind::ALL {
+        for language in Language::ALL {
+            let said = say(*language, "mail_notice", kind.as_str(), &fields);
+            assert!(said.is_ok(), "{kind} in {language}: {said:?}");
+        }
+    }
 }
 
 both_worlds! {

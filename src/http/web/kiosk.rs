@@ -35,7 +35,7 @@ const COOKIE: &str = "__Host-kiosk";
 /// Browsers keep no cookie for longer (RFC 6265bis: 400 days).
 const KEPT: time::Duration = time::Duration::days(400);
 /// The page talks to us, and its worker answers while the network is away.
-const MORE: &str = "; connect-src 'self'; worker-src 'self'";
+const MORE: &str = "; worker-src 'self'";
 /// Nobody touched it for so long: the page asks whether somebody is there.
 const IDLE_S: u32 = 60;
 /// Nobody answered for so long: everything is wiped.

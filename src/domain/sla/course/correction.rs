@@ -70,6 +70,17 @@ impl Course<'_> {
         }
     }
 
+    /// Work sent back runs on its clock; what was praise when it was resolved has none yet, and starts it.
+    pub(super) fn resolve_again(&mut self) {
+        let resolve = self.ticket.clock_now(Stage::Resolve);
+        let has_one = resolve.is_some_and(|it| it.state != ClockState::Void);
+        if has_one || self.ticket.source == Source::Import {
+            self.run_on(Stage::Resolve);
+        } else {
+            self.start(Stage::Resolve, self.first_assigned_at().unwrap_or(self.at));
+        }
+    }
+
     /// Work that is not resolved yet.
     fn is_to_be_done(&self) -> bool {
         use Status as S;
@@ -121,13 +132,13 @@ impl Course<'_> {
         }
     }
 
-    /// True where the work at hand has no such clock: none in this cycle, or only one that was void before it could
-    /// be met, as a correction to praise and an acceptance below emergency leave it. Old letters keep theirs void.
+    /// True where the work at hand has no clock that could still be met: none in this cycle, or only one that is over,
+    /// as a correction to praise or an acceptance below emergency leaves it. Old letters keep theirs void.
     fn is_to_start(&self, stage: Stage) -> bool {
-        let is_void = self.ticket.clock_now(stage).is_some_and(|it| it.state == ClockState::Void);
-        let started = |it: &ClockEffect| matches!(it, ClockEffect::Started { stage: of, .. } if *of == stage);
+        let moved = |it: &ClockEffect| matches!(it, ClockEffect::Started { stage: of, .. } | ClockEffect::RanOn { stage: of, .. } if *of == stage);
+        let is_over = self.ticket.clock_now(stage).is_some_and(|it| !it.is_unmet());
         self.is_missing(stage)
-            || is_void && self.ticket.source != Source::Import && !self.effects.iter().any(started)
+            || is_over && self.ticket.source != Source::Import && !self.effects.iter().any(moved)
     }
 
     /// True where this cycle has no such clock, not even one that is over.

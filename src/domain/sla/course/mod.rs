@@ -104,7 +104,7 @@ impl Course<'_> {
             }
             TicketEvent::SentBack {} => {
                 self.void(Stage::Reply);
-                self.run_on(Stage::Resolve);
+                self.resolve_again();
             }
             TicketEvent::ReplyWritten { .. } if self.ticket.status == Status::Merged => {
                 if self.ticket.clock_now(Stage::Reply).is_none_or(|it| !it.is_unmet()) {
