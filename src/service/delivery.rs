@@ -1,8 +1,9 @@
 //! Replies that a machine sends: claimed, sent outside any transaction, and settled with the ticket.
 
-use chrono::TimeDelta;
-use tokio::task::JoinSet;
-
+use super::carriage::{
+    Carrier, Fate, LEASE, MESSAGES_PER_ROUND, Outgoing, Ready, gateway, mailer, next_attempt, send_each,
+    spread,
+};
 use super::circumstances::{Circumstances, keep};
 use super::{App, Caller, Error};
 use crate::config::Settings;
@@ -11,112 +12,16 @@ use crate::domain::ticket::intake::Contact;
 use crate::domain::ticket::{Channel, Delivery, text};
 use crate::domain::value::{At, TicketId};
 use crate::notify::catalogue::{Language, say};
-use crate::notify::gateway::{Asking, Gateway};
-use crate::notify::mail::{Letter, Mailer, NotSent};
+use crate::notify::mail::Letter;
 use crate::notify::sms::{TextMessage, Texter};
 use crate::store::outbox::Message;
 use crate::store::tickets::By;
 use crate::store::{Db, outbox, tickets};
 
-/// Messages claimed in one round; the rest follow in the next.
-const MESSAGES_PER_ROUND: i64 = 20;
-/// Conversations with the mail server at one time; small servers refuse more.
-pub(super) const AT_ONCE: usize = 4;
-/// A claim holds this long: five turns of four letters, thirty seconds each, and some room.
-pub(super) const LEASE: TimeDelta = TimeDelta::minutes(3);
-/// Seconds between one try and the next: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h
-/// (TRUST, after the table of Standard Webhooks); then the reply is given up.
-const PAUSES_S: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
-/// One try, and one after each pause.
-pub(super) const ATTEMPTS_MAX: i64 = 10;
-/// Each pause is lengthened by up to a fifth, so that what failed together does not come back together.
-const JITTER: f64 = 0.2;
+pub use super::carriage::{Delivered, is_set};
 
 /// Characters of a reply that a text message carries; the rest stands at the receipt.
 pub(super) const TEXT_CHARS_MAX: usize = 300;
-
-/// What one round did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Delivered {
-    pub n_delivered: usize,
-    /// To be tried again.
-    pub n_postponed: usize,
-    /// Failed for good; staff see it and choose another way.
-    pub n_given_up: usize,
-    /// No longer wanted: staff chose another way meanwhile.
-    pub n_cancelled: usize,
-}
-
-/// How one message ended this time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
-    Delivered,
-    Postponed(String),
-    GivenUp(String),
-    Cancelled,
-}
-
-/// What carries the messages of one channel.
-#[derive(Clone)]
-pub(super) enum Carrier {
-    Mail(Mailer),
-    Text(Texter),
-    Gateway(Box<Gateway>),
-}
-
-/// The mail server of the settings.
-fn mailer(settings: &Settings) -> Result<Mailer, String> {
-    let url = settings.smtp_url.as_ref().ok_or("no mail server\nhint: set RED_MAILBOX_SMTP_URL")?;
-    Mailer::new(url, &settings.mail_from, settings.smtp_ca.as_deref())
-}
-
-/// The gateway of the settings, if one is set; it goes before a command.
-fn gateway(settings: &Settings) -> Result<Option<Gateway>, String> {
-    let asking = settings.sms_url.as_deref().map(|url| Asking {
-        url,
-        body: &settings.sms_body,
-        headers: &settings.sms_headers,
-        success: &settings.sms_success,
-    });
-    asking.map(|it| Gateway::new(&it)).transpose()
-}
-
-impl Carrier {
-    /// The carrier of `channel`; None while the settings name none, or a person carries it.
-    pub(super) fn of(settings: &Settings, channel: Channel) -> Result<Option<Self>, String> {
-        match channel {
-            Channel::Email => {
-                let mailer = settings.smtp_url.as_ref().map(|_url| mailer(settings));
-                Ok(mailer.transpose()?.map(Self::Mail))
-            }
-            Channel::Sms => {
-                if let Some(gateway) = gateway(settings)? {
-                    return Ok(Some(Self::Gateway(Box::new(gateway))));
-                }
-                Ok(settings.sms_command.as_deref().map(Texter::new).transpose()?.map(Self::Text))
-            }
-            Channel::Letter | Channel::Call | Channel::Visit | Channel::Board | Channel::None => Ok(None),
-        }
-    }
-
-    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<(), NotSent> {
-        match (self, outgoing) {
-            (Self::Mail(mailer), Outgoing::Mail(letter)) => mailer.send(letter).await,
-            (Self::Text(texter), Outgoing::Text(message)) => texter.send(message).await,
-            (Self::Gateway(gateway), Outgoing::Text(message)) => gateway.send(message).await,
-            // A claim is of one channel, so neither happens; a later round sends it by the right one.
-            (Self::Mail(_), Outgoing::Text(_)) | (Self::Text(_) | Self::Gateway(_), Outgoing::Mail(_)) => {
-                Err(NotSent::ForNow("claimed for another channel".to_owned()))
-            }
-        }
-    }
-}
-
-/// A message as its channel has it.
-pub(super) enum Outgoing {
-    Mail(Letter),
-    Text(TextMessage),
-}
 
 /// Sends the replies by e-mail and by text message that are due at `now`; safe in any number of processes.
 ///
@@ -157,78 +62,15 @@ pub async fn deliver_by(app: &App, channel: Channel, now: At) -> Result<Delivere
         .store
         .write(move |db: &mut Db| {
             outbox::claim(db, code, now, now + LEASE, MESSAGES_PER_ROUND, |it| {
-                now + pause(it.n_attempts, spread(chance, it.id)).unwrap_or(LEASE)
+                next_attempt(now, it.n_attempts, spread(chance, it.id))
             })
         })
         .await?;
-    send_all(app, &carrier, claimed).await
-}
-
-/// True when the settings say how replies on `channel` are sent.
-pub fn is_set(settings: &Settings, channel: Channel) -> bool {
-    match channel {
-        Channel::Email => settings.smtp_url.is_some(),
-        Channel::Sms => settings.sms_url.is_some() || settings.sms_command.is_some(),
-        Channel::Letter | Channel::Call | Channel::Visit | Channel::Board | Channel::None => false,
-    }
-}
-
-/// The pause after the attempt of this number, from 1; none after the last. `chance` is from 0 to 1.
-pub(super) fn pause(n_attempts: i64, chance: f64) -> Option<TimeDelta> {
-    let index = usize::try_from(n_attempts - 1).ok()?;
-    let pause = TimeDelta::seconds(*PAUSES_S.get(index)?);
-    let jitter = std::time::Duration::from_secs(pause.num_seconds().unsigned_abs())
-        .mul_f64(JITTER * chance.clamp(0.0, 1.0));
-    Some(pause + TimeDelta::from_std(jitter).unwrap_or_default())
-}
-
-/// Another chance for each message of a round: steps of the golden ratio lie evenly apart.
-pub(super) fn spread(chance: f64, id: i64) -> f64 {
-    let step = f64::from(u32::try_from(id.rem_euclid(1_000_003)).unwrap_or(0));
-    (chance + step * 0.618_033_988_749_895).fract()
-}
-
-async fn send_all(app: &App, carrier: &Carrier, claimed: Vec<Message>) -> Result<Delivered, Error> {
-    let mut running = JoinSet::new();
-    let mut fates = Vec::with_capacity(claimed.len());
-    for message in claimed {
-        if running.len() >= AT_ONCE {
-            fates.extend(running.join_next().await);
-        }
+    let send = |message| {
         let (app, carrier) = (app.clone(), carrier.clone());
-        running.spawn(async move { deliver(&app, &carrier, message).await });
-    }
-    while let Some(fate) = running.join_next().await {
-        fates.push(fate);
-    }
-
-    let mut done = Delivered::default();
-    let mut first_cause = None;
-    let mut fault = None;
-    for fate in fates {
-        match fate.map_err(|it| Error::Internal(format!("could not finish a delivery: {it}"))).flatten() {
-            Ok(Fate::Delivered) => done.n_delivered += 1,
-            Ok(Fate::GivenUp(_)) => done.n_given_up += 1,
-            Ok(Fate::Cancelled) => done.n_cancelled += 1,
-            Ok(Fate::Postponed(cause)) => {
-                done.n_postponed += 1;
-                first_cause.get_or_insert(cause);
-            }
-            Err(error) => fault = fault.or(Some(error)),
-        }
-    }
-    // One line a round: a server that is away fails every letter in the same way.
-    if let Some(cause) = first_cause {
-        tracing::warn!(n_postponed = done.n_postponed, "could not send replies, will try again: {cause}");
-    }
-    fault.map_or(Ok(done), Err)
-}
-
-/// What is to be done with a claimed message, as its ticket stands.
-enum Ready {
-    Send(Outgoing),
-    NotWanted,
-    Impossible(&'static str),
+        async move { deliver(&app, &carrier, message).await }
+    };
+    send_each(claimed, "replies", send).await
 }
 
 async fn deliver(app: &App, carrier: &Carrier, message: Message) -> Result<Fate, Error> {
@@ -236,19 +78,7 @@ async fn deliver(app: &App, carrier: &Carrier, message: Message) -> Result<Fate,
         let (message, public_url) = (message.clone(), app.settings.public_url.clone());
         app.store.read(move |db: &mut Db| prepare(db, &public_url, &message)).await?
     };
-    // Claimed beyond the last attempt: a process ended in the midst of it each time.
-    let is_beyond = message.n_attempts > ATTEMPTS_MAX;
-    let fate = match ready {
-        Ready::NotWanted => Fate::Cancelled,
-        Ready::Impossible(cause) => Fate::GivenUp(cause.to_owned()),
-        Ready::Send(_) if is_beyond => Fate::GivenUp("the last attempt was cut off".to_owned()),
-        Ready::Send(outgoing) => match carrier.send(&outgoing).await {
-            Ok(()) => Fate::Delivered,
-            Err(NotSent::ForGood(cause)) => Fate::GivenUp(cause),
-            Err(NotSent::ForNow(cause)) if message.n_attempts >= ATTEMPTS_MAX => Fate::GivenUp(cause),
-            Err(NotSent::ForNow(cause)) => Fate::Postponed(cause),
-        },
-    };
+    let fate = carrier.carry(ready, message.n_attempts).await;
     let (app_too, now) = (app.clone(), app.clock.now());
     app.store.write(move |db: &mut Db| settle(db, &app_too, &message, fate.clone(), now)).await
 }
@@ -437,24 +267,6 @@ pub async fn send_test(settings: &Settings, to: &str, now: At) -> Result<String,
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_end() {
-        let pauses: Vec<_> = (1..).map_while(|n| pause(n, 0.0)).map(|it| it.num_seconds()).collect();
-
-        assert_eq!(pauses, PAUSES_S);
-        assert_eq!(i64::try_from(PAUSES_S.len()), Ok(ATTEMPTS_MAX - 1));
-        assert_eq!(pause(0, 0.0), None);
-    }
-
-    #[test]
-    fn jitter_lengthens_a_pause_by_a_fifth_at_most() {
-        for chance in [0.0, 0.5, 1.0] {
-            let pause = pause(2, chance).expect("a pause").num_milliseconds();
-            assert!((300_000..=360_000).contains(&pause), "{pause}");
-        }
-        assert!((0..1000).all(|id| (0.0..1.0).contains(&spread(0.9, id))));
-    }
 
     #[test]
     fn a_long_text_is_cut_at_a_character_and_says_so() {

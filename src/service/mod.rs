@@ -9,6 +9,7 @@ pub mod attachments;
 pub mod audit;
 pub mod board;
 mod calendars;
+mod carriage;
 pub mod circumstances;
 pub mod clocks;
 pub mod collections;

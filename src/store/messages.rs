@@ -3,8 +3,8 @@
 
 use diesel::prelude::*;
 
+use super::claims::{claims, due_of};
 use super::db::{Db, StoreError, held, on};
-use super::outbox::AHEAD_MAX;
 use super::schema::{account, message, node, notice, setup_entry, ticket};
 use crate::domain::value::{AccountId, At, TicketId};
 use crate::words;
@@ -192,103 +192,4 @@ pub fn told_by(db: &mut Db, message: i64) -> Result<Vec<Mailed>, StoreError> {
         .load(c))?)
 }
 
-/// Due and not leased by another; a macro, because the two engines' queries are two types.
-macro_rules! due_messages {
-    ($channel:expr, $now:expr, $limit:expr) => {
-        message::table
-            .filter(message::channel.eq($channel))
-            .filter(message::state.eq_any(["queued", "sending"]))
-            .filter(
-                message::next_attempt_at
-                    .le($now.micros())
-                    .or(message::next_attempt_at.gt(($now + AHEAD_MAX).micros())),
-            )
-            .filter(
-                message::leased_until
-                    .is_null()
-                    .or(message::leased_until.le($now.micros()))
-                    .or(message::leased_until.gt(($now + AHEAD_MAX).micros())),
-            )
-            .order((message::next_attempt_at, message::id))
-            .limit($limit)
-            .select(Message::as_select())
-    };
-}
-
-/// True when a message of `channel` could be claimed at `now`.
-///
-/// # Errors
-/// Only those of the database.
-pub fn has_due(db: &mut Db, channel: &str, now: At) -> Result<bool, StoreError> {
-    let due: Vec<Message> = on!(db, |c| due_messages!(channel, now, 1).load(c))?;
-    Ok(!due.is_empty())
-}
-
-/// Claims up to `limit` messages of `channel` whose time has come, as `outbox::claim` does.
-///
-/// # Errors
-/// Only those of the database.
-pub fn claim(
-    db: &mut Db,
-    channel: &str,
-    now: At,
-    lease_until: At,
-    limit: i64,
-    next_attempt: impl Fn(&Message) -> At,
-) -> Result<Vec<Message>, StoreError> {
-    let due: Vec<Message> = match db {
-        Db::Lite(c) => due_messages!(channel, now, limit).load(c)?,
-        Db::Pg(c) => due_messages!(channel, now, limit).for_update().skip_locked().load(c)?,
-    };
-    let mut claimed = Vec::with_capacity(due.len());
-    for mut it in due {
-        it.n_attempts += 1;
-        on!(db, |c| diesel::update(message::table.find(it.id))
-            .set((
-                message::state.eq("sending"),
-                message::n_attempts.eq(it.n_attempts),
-                message::next_attempt_at.eq(next_attempt(&it).micros()),
-                message::leased_until.eq(Some(lease_until.micros())),
-            ))
-            .execute(c))?;
-        claimed.push(it);
-    }
-    Ok(claimed)
-}
-
-/// Settles a message that is done with: `delivered`, `given_up` or `cancelled`. One that was delivered stays so.
-///
-/// # Errors
-/// Only those of the database.
-pub fn settle(
-    db: &mut Db,
-    id: i64,
-    state: &str,
-    last_error: Option<&str>,
-    now: At,
-) -> Result<(), StoreError> {
-    on!(db, |c| diesel::update(message::table.find(id).filter(message::state.ne("delivered")))
-        .set((
-            message::state.eq(state),
-            message::leased_until.eq(None::<i64>),
-            message::last_error.eq(last_error),
-            message::settled_at.eq(Some(now.micros())),
-        ))
-        .execute(c))?;
-    Ok(())
-}
-
-/// Puts a message back until its next attempt, with what went wrong.
-///
-/// # Errors
-/// Only those of the database.
-pub fn postpone(db: &mut Db, id: i64, last_error: &str) -> Result<(), StoreError> {
-    on!(db, |c| diesel::update(message::table.find(id).filter(message::state.eq("sending")))
-        .set((
-            message::state.eq("queued"),
-            message::leased_until.eq(None::<i64>),
-            message::last_error.eq(Some(last_error)),
-        ))
-        .execute(c))?;
-    Ok(())
-}
+claims!(message);

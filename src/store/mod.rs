@@ -7,6 +7,7 @@
 pub mod agenda;
 pub mod audit;
 pub mod board;
+mod claims;
 pub mod collections;
 pub mod db;
 pub mod events;

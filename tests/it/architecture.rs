@@ -82,8 +82,7 @@ const RULES: &[Rule] = &[
             // The next id, and holding a row whose noun is read in several queries.
             "store/tickets/mod.rs",
             // SKIP LOCKED exists on the server only.
-            "store/outbox.rs",
-            "store/messages.rs",
+            "store/claims.rs",
             // Each engine writes a row as JSON in its own words.
             "store/audit.rs",
             // The next id: AUTOINCREMENT's ledger here, a sequence there.

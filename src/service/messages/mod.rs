@@ -4,15 +4,14 @@
 mod words;
 
 use chrono::TimeDelta;
-use tokio::task::JoinSet;
 
-use self::words::Ready;
-use super::delivery::{AT_ONCE, ATTEMPTS_MAX, Carrier, LEASE, is_set, pause, spread};
+use super::carriage::{
+    Carrier, Delivered, Fate, LEASE, MESSAGES_PER_ROUND, is_set, next_attempt, send_each, spread,
+};
 use super::{App, Error, notices};
 use crate::domain::ticket::event::TicketEvent;
 use crate::domain::ticket::{Change, Channel};
 use crate::domain::value::{AccountId, At};
-use crate::notify::mail::NotSent;
 use crate::store::messages::{Message, MessageKind, NewMessage};
 use crate::store::{Db, messages as rows, people, setup};
 
@@ -20,28 +19,6 @@ use crate::store::{Db, messages as rows, people, setup};
 const DIGEST_EVERY: TimeDelta = TimeDelta::minutes(30);
 /// Accounts looked at together.
 const ACCOUNTS_PER_PAGE: i64 = 200;
-/// Messages claimed in one round; the rest follow in the next.
-const MESSAGES_PER_ROUND: i64 = 20;
-
-/// What one round did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sent {
-    pub n_delivered: usize,
-    /// To be tried again.
-    pub n_postponed: usize,
-    pub n_given_up: usize,
-    /// No longer wanted: the person has left, or the date is past telling.
-    pub n_cancelled: usize,
-}
-
-/// How one message ended this time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
-    Delivered,
-    Postponed(String),
-    GivenUp(String),
-    Cancelled,
-}
 
 /// Puts unread notices into one mail a person, in working hours where the person works, and not more often than
 /// every half hour. Without a mail server nothing is gathered: the inbox has it. Gives how many digests were made.
@@ -161,77 +138,36 @@ pub(super) fn queue_extensions(db: &mut Db, app: &App, change: &Change) -> Resul
 ///
 /// # Errors
 /// Those of the database, and `Internal` for settings nothing can be sent with.
-pub async fn deliver_by(app: &App, channel: Channel, now: At) -> Result<Sent, Error> {
+pub async fn deliver_by(app: &App, channel: Channel, now: At) -> Result<Delivered, Error> {
     let code = channel.as_str();
     if !is_set(&app.settings, channel)
         || !app.store.read(move |db: &mut Db| rows::has_due(db, code, now)).await?
     {
-        return Ok(Sent::default());
+        return Ok(Delivered::default());
     }
     let Some(carrier) = Carrier::of(&app.settings, channel).map_err(Error::Internal)? else {
-        return Ok(Sent::default());
+        return Ok(Delivered::default());
     };
     let chance: f64 = rand::random();
     let claimed = app
         .store
         .write(move |db: &mut Db| {
             rows::claim(db, code, now, now + LEASE, MESSAGES_PER_ROUND, |it| {
-                now + pause(it.n_attempts, spread(chance, it.id)).unwrap_or(LEASE)
+                next_attempt(now, it.n_attempts, spread(chance, it.id))
             })
         })
         .await?;
-    send_all(app, &carrier, claimed).await
-}
-
-async fn send_all(app: &App, carrier: &Carrier, claimed: Vec<Message>) -> Result<Sent, Error> {
-    let mut running = JoinSet::new();
-    let mut fates = Vec::with_capacity(claimed.len());
-    for message in claimed {
-        if running.len() >= AT_ONCE {
-            fates.extend(running.join_next().await);
-        }
+    let send = |message| {
         let (app, carrier) = (app.clone(), carrier.clone());
-        running.spawn(async move { deliver(&app, &carrier, message).await });
-    }
-    while let Some(fate) = running.join_next().await {
-        fates.push(fate);
-    }
-    let mut done = Sent::default();
-    let mut first_cause = None;
-    for fate in fates {
-        match fate.map_err(|it| Error::Internal(format!("could not finish a message: {it}"))).flatten()? {
-            Fate::Delivered => done.n_delivered += 1,
-            Fate::GivenUp(_) => done.n_given_up += 1,
-            Fate::Cancelled => done.n_cancelled += 1,
-            Fate::Postponed(cause) => {
-                done.n_postponed += 1;
-                first_cause.get_or_insert(cause);
-            }
-        }
-    }
-    if let Some(cause) = first_cause {
-        tracing::warn!(n_postponed = done.n_postponed, "could not send messages, will try again: {cause}");
-    }
-    Ok(done)
+        async move { deliver(&app, &carrier, message).await }
+    };
+    send_each(claimed, "messages", send).await
 }
 
 async fn deliver(app: &App, carrier: &Carrier, message: Message) -> Result<Fate, Error> {
     let (asked, public_url) = (message.clone(), app.settings.public_url.clone());
     let ready = app.store.read(move |db: &mut Db| words::prepare(db, &public_url, &asked)).await?;
-    let fate = match ready {
-        Ready::NotWanted => Fate::Cancelled,
-        Ready::Impossible(cause) => Fate::GivenUp(cause.to_owned()),
-        // Claimed beyond the last attempt: a process ended in the midst of it each time.
-        Ready::Send(_) if message.n_attempts > ATTEMPTS_MAX => {
-            Fate::GivenUp("the last attempt was cut off".to_owned())
-        }
-        Ready::Send(outgoing) => match carrier.send(&outgoing).await {
-            Ok(()) => Fate::Delivered,
-            Err(NotSent::ForGood(cause)) => Fate::GivenUp(cause),
-            Err(NotSent::ForNow(cause)) if message.n_attempts >= ATTEMPTS_MAX => Fate::GivenUp(cause),
-            Err(NotSent::ForNow(cause)) => Fate::Postponed(cause),
-        },
-    };
+    let fate = carrier.carry(ready, message.n_attempts).await;
     let now = app.clock.now();
     app.store.write(move |db: &mut Db| settle(db, &message, fate.clone(), now)).await
 }

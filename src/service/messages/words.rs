@@ -10,21 +10,15 @@ use crate::notify::catalogue::{Language, say};
 use crate::notify::mail::Letter;
 use crate::notify::sms::TextMessage;
 use crate::service::Error;
+use crate::service::carriage::{Outgoing, Ready};
 use crate::service::circumstances::Circumstances;
-use crate::service::delivery::{Outgoing, TEXT_CHARS_MAX, cut};
+use crate::service::delivery::{TEXT_CHARS_MAX, cut};
 use crate::store::messages::{Mailed, Message, MessageKind};
 use crate::store::tickets::By;
 use crate::store::{Db, messages as rows, people, setup, tickets};
 
 /// Lines of one digest; who has more looks into the inbox.
 const LINES_MAX: usize = 40;
-
-/// What is to be done with a claimed message, as things stand.
-pub(super) enum Ready {
-    Send(Outgoing),
-    NotWanted,
-    Impossible(&'static str),
-}
 
 /// Writes a message as its channel has it; the address is read here and kept nowhere else.
 pub(super) fn prepare(db: &mut Db, public_url: &str, message: &Message) -> Result<Ready, Error> {

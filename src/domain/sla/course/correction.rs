@@ -88,7 +88,7 @@ impl Course<'_> {
     }
 
     /// When work began in this cycle.
-    fn first_assigned_at(&self) -> Option<At> {
+    pub(super) fn first_assigned_at(&self) -> Option<At> {
         let mut clocks = self.ticket.clocks.iter();
         let first = clocks.find(|it| it.stage == Stage::Acknowledge && it.cycle == self.ticket.cycle);
         first.map(|it| it.started_at).or(self.ticket.assigned_at)

@@ -287,7 +287,10 @@ impl Course<'_> {
         }
         for stage in [stopped, Stage::Resolve] {
             let was_stopped = self.ticket.clock_now(stage).is_some_and(|it| it.details.ended_at.is_some());
-            let is_apt = stage != Stage::Resolve || Matter::of(self.ticket).priority == Priority::Emergency;
+            // An emergency's resolve clock runs from receipt, any other from the first assignment.
+            let is_apt = stage != Stage::Resolve
+                || Matter::of(self.ticket).priority == Priority::Emergency
+                || self.first_assigned_at().is_some();
             if was_stopped && is_apt {
                 self.run_on(stage);
             }

@@ -94,3 +94,29 @@ fn a_split_lets_a_live_letter_run_and_an_old_one_rest() {
         assert_eq!(sim.ticket.clock(Stage::Accept).unwrap().state, state, "{}", sim.log);
     }
 }
+
+/// Returned work keeps its resolve clock, which a split lets run on, late or not.
+#[test]
+fn a_split_lets_the_resolve_clock_of_returned_work_run_on() {
+    for days in [0, 30] {
+        let start = Start {
+            at: At::parse("2026-11-23T09:00:00+08:00").unwrap(),
+            minutes_before: 0,
+            kind: Kind::Request,
+            is_dangerous: false,
+            has_phone: false,
+            import: None,
+        };
+        let mut steps = [Act::Next, Act::Next, Act::Return, Act::Merge, Act::Split].map(|act| Step {
+            minutes: 1,
+            tick_percent: None,
+            act,
+        });
+        steps[3].minutes = 1 + days * 1_440;
+
+        let sim = Sim::before_the_end(&History { start, steps: steps.to_vec() }, Ticks::Never);
+
+        assert_eq!(sim.ticket.status, Status::Accepted, "{}", sim.log);
+        assert!(sim.ticket.clock_now(Stage::Resolve).unwrap().is_unmet(), "{}", sim.log);
+    }
+}
