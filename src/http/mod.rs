@@ -176,6 +176,9 @@ routes! {
     GET "/api/v1/collections" => api::collections::list;
     GET "/api/v1/collections/{id}" => api::collections::read;
     POST "/api/v1/collections/{id}/letters" => api::collections::register;
+    POST "/api/v1/collections/{id}/attachments" => api::collections::attachments::add;
+    GET "/api/v1/collections/{id}/attachments/{attachment}" => api::collections::attachments::get;
+    GET "/api/v1/collections/{id}/attachments/{attachment}/thumbnail" => api::collections::attachments::thumbnail;
     POST "/api/v1/collections/{id}/confirm" => api::collections::confirm;
     POST "/api/v1/collections/{id}/close" => api::collections::close;
     POST "/api/v1/slips" => api::slips::print;

@@ -38,6 +38,7 @@ mod postgres;
 mod process;
 mod queue;
 mod rosters;
+mod scans;
 mod setup;
 mod sign_in;
 mod simulate;
