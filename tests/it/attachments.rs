@@ -17,7 +17,7 @@ use crate::voice;
 
 const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n";
 
-fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let picture = RgbImage::from_pixel(width, height, Rgb([180, 30, 30]));
     let mut bytes = Vec::new();
     picture.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
