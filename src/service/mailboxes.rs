@@ -98,7 +98,7 @@ fn look(db: &mut Db, mailbox: SetupId, now: At) -> Result<(), Error> {
 }
 
 /// The schedule in force: none for a box that is retired.
-fn schedule_of(entry: &Entry, node: &Node) -> Option<Schedule> {
+pub(super) fn schedule_of(entry: &Entry, node: &Node) -> Option<Schedule> {
     let is_in_use = entry.retired_at.is_none() && node.retired_at.is_none();
     match &entry.details {
         Details::Mailbox(mailbox) if is_in_use => mailbox.schedule.clone(),
@@ -107,12 +107,12 @@ fn schedule_of(entry: &Entry, node: &Node) -> Option<Schedule> {
 }
 
 /// The node that a mailbox hangs at.
-fn node_of(db: &mut Db, entry: &Entry) -> Result<Node, Error> {
+pub(super) fn node_of(db: &mut Db, entry: &Entry) -> Result<Node, Error> {
     let node = entry.node.ok_or_else(|| Error::internal("a mailbox without a node"))?;
     Ok(setup::find_node(db, node)?)
 }
 
-fn calendar_at(db: &mut Db, node: &Node) -> Result<WorkingCalendar, Error> {
+pub(super) fn calendar_at(db: &mut Db, node: &Node) -> Result<WorkingCalendar, Error> {
     Ok(setup::rulebook(db, &node.path, node.time_zone)?.calendar)
 }
 
@@ -236,7 +236,12 @@ fn add_up(db: &mut Db, nodes: &[NodeId], from: At, to: At, now: At) -> Result<Ve
 }
 
 /// What was due since the mailbox was last looked at: figures do not wait for the timer.
-fn due_unrecorded(db: &mut Db, mailbox: SetupId, node: &Node, now: At) -> Result<Vec<DueOpening>, Error> {
+pub(super) fn due_unrecorded(
+    db: &mut Db,
+    mailbox: SetupId,
+    node: &Node,
+    now: At,
+) -> Result<Vec<DueOpening>, Error> {
     let watch = rows::find_watch(db, mailbox)?.filter(|it| it.look_at.is_some_and(|at| at <= now));
     let Some(watch) = watch else { return Ok(Vec::new()) };
     let schedule: Option<Schedule> = watch.schedule.as_deref().and_then(|it| serde_json::from_str(it).ok());
