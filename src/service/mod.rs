@@ -34,6 +34,7 @@ pub mod orders;
 pub mod queue;
 pub mod receipts;
 pub mod setup;
+pub mod shared;
 pub mod simulate;
 pub mod slips;
 mod standing;
