@@ -70,6 +70,7 @@ routes! {
     GET "/track" => web::track::form;
     POST "/track" => web::track::look_up;
     POST "/track/act" => web::track::act;
+    GET "/sent/{pass}" => web::sent::file;
     GET "/r/{number}" => web::track::receipt;
     GET "/board" => web::board::board;
     GET "/board/sheet" => web::board::sheet;

@@ -14,11 +14,14 @@ use crate::domain::refusal::Refusal;
 use crate::service::App;
 use crate::service::attachments::{self, Arriving, BYTES_MAX};
 use crate::service::collections::attachments::Scan;
+use crate::service::enclosures::ENCLOSED_MAX;
 
 /// Bytes of everything beside the file: a few short fields.
 const REST_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one field that is no file.
 const FIELD_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a file that is too large, read to its end so that the page can say so.
+const PASSED_OVER_MAX: usize = 5 * BYTES_MAX;
 /// How long the next piece may take to arrive.
 const PIECE_WITHIN: Duration = Duration::from_secs(30);
 /// How long a whole upload may take: 20 MB on a poor line.
@@ -117,6 +120,84 @@ impl Upload {
         let (arriving, name) = parts.file.take().ok_or_else(missing)?;
         Ok((arriving, name, parts))
     }
+}
+
+/// A form of a page as it came: its fields, and the files that were chosen.
+#[derive(Debug, Default)]
+pub(super) struct PageParts {
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) files: Vec<PageFile>,
+}
+
+/// A file that was chosen on a page.
+#[derive(Debug)]
+pub(super) struct PageFile {
+    /// None for one that was too large, of which nothing was kept.
+    pub arriving: Option<Arriving>,
+    /// As the sender's device called it.
+    pub name: String,
+}
+
+/// Takes in a page's form: of files no more than a form may enclose, of texts no more than any form may have.
+///
+/// A file that is too large is told, not refused: what was typed beside it stays.
+///
+/// # Errors
+/// 413, 408, 400 for a form that is broken.
+pub(super) async fn receive_page(form: Multipart, app: &App, texts_max: usize) -> Result<PageParts, Problem> {
+    let parts = tokio::time::timeout(WHOLE_WITHIN, read_page(form, app, texts_max)).await;
+    parts.map_err(|_late| Problem::from(WebFault::TooSlow))?
+}
+
+async fn read_page(mut form: Multipart, app: &App, texts_max: usize) -> Result<PageParts, Problem> {
+    let (mut parts, mut n_texts) = (PageParts::default(), 0);
+    while let Some(field) = piece(form.next()).await? {
+        let mut field = field.map_err(|_cause| broken())?;
+        let name = field.name().unwrap_or_default().to_owned();
+        let Some(given) = field.content_disposition().and_then(file_name) else {
+            let text = page_text(&mut field, texts_max, &mut n_texts).await?;
+            parts.fields.push((name, text));
+            continue;
+        };
+        if parts.files.len() > ENCLOSED_MAX {
+            return Err(too_large());
+        }
+        let mut arriving = attachments::arrive(app)?;
+        let is_whole = take_or_pass_over(&mut field, &mut arriving).await?;
+        // A field in which nothing was chosen comes as an empty file without a name.
+        if arriving.n_bytes() > 0 || !given.is_empty() {
+            parts.files.push(PageFile { arriving: is_whole.then_some(arriving), name: given });
+        }
+    }
+    Ok(parts)
+}
+
+async fn page_text(field: &mut Field, texts_max: usize, n_texts: &mut usize) -> Result<String, Problem> {
+    let mut text = Vec::new();
+    while let Some(bytes) = piece(field.next()).await? {
+        text.extend(bytes.map_err(|_cause| broken())?);
+        if *n_texts + text.len() > texts_max {
+            return Err(WebFault::TooLarge { bytes_max: texts_max }.into());
+        }
+    }
+    *n_texts += text.len();
+    String::from_utf8(text).map_err(|_cause| broken())
+}
+
+/// False when the file is too large: its bytes are read on and dropped, within bounds.
+async fn take_or_pass_over(field: &mut Field, arriving: &mut Arriving) -> Result<bool, Problem> {
+    let mut n_bytes = 0;
+    while let Some(bytes) = piece(field.next()).await? {
+        let bytes = bytes.map_err(|_cause| broken())?;
+        n_bytes += bytes.len();
+        if n_bytes > PASSED_OVER_MAX {
+            return Err(too_large());
+        }
+        if n_bytes <= BYTES_MAX {
+            arriving.write(&bytes).map_err(crate::service::Error::from)?;
+        }
+    }
+    Ok(n_bytes <= BYTES_MAX)
 }
 
 fn too_large() -> Problem {

@@ -134,6 +134,23 @@ impl Files {
         drop(std::fs::remove_file(self.pending().join(name)));
     }
 
+    /// True while a file waits to be named by a row.
+    pub fn waits(&self, name: &str) -> bool {
+        Self::made_at(name).is_some() && self.pending().join(name).exists()
+    }
+
+    /// True when `n_max` files or more wait to be named, or are arriving.
+    ///
+    /// # Errors
+    /// Unavailable when the folder cannot be read.
+    pub fn is_crowded(&self, n_max: usize) -> Result<bool, StoreError> {
+        match std::fs::read_dir(self.pending()) {
+            Ok(entries) => Ok(entries.take(n_max).count() >= n_max),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(cause) => Err(unavailable(cause)),
+        }
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

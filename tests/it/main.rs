@@ -16,6 +16,7 @@ mod delivery;
 mod demo;
 mod desk;
 mod due_times;
+mod enclosures;
 mod figures;
 mod follow_ups;
 mod full_disk;

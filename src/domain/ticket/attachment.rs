@@ -33,6 +33,10 @@ impl Media {
         }
     }
 
+    pub fn is_photo(self) -> bool {
+        self == Media::Jpeg
+    }
+
     /// What it is called when nobody named it.
     fn word(self) -> &'static str {
         match self {

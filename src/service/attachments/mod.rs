@@ -40,6 +40,8 @@ const ALSO_FOR_MAX: usize = 20;
 const ANSWERS_KEPT: TimeDelta = TimeDelta::hours(48);
 /// What a crash left in the storage room is deleted after so long: no request takes a day.
 const UNSETTLED_KEPT: TimeDelta = TimeDelta::days(1);
+/// Files that wait for their forms to be sent; more at once is no community's evening.
+const LAID_BY_MAX: usize = 1_000;
 
 /// The storage room of `app`.
 pub(super) fn room(app: &App) -> Files {
@@ -110,6 +112,51 @@ pub async fn attach(
         Err(Error::Store(_) | Error::Internal(_)) => {}
     }
     attached
+}
+
+/// Makes an upload fit to be kept and puts it in the storage room, where it waits to be named; what it is called.
+///
+/// # Errors
+/// `Invalid` for a file that is not fit; `Busy` when too many wait to be looked at, or to be named.
+pub(super) async fn lay_by(app: &App, arriving: Arriving, name: &str) -> Result<(Filed, String), Error> {
+    let room = room(app);
+    if off_thread(move || room.is_crowded(LAID_BY_MAX)).await?? {
+        return Err(StoreError::Busy.into());
+    }
+    let (fit, app_too) = (prepare(arriving).await?, app.clone());
+    let name = display_name(name, fit.media);
+    let filed = off_thread(move || put(&app_too, &fit)).await??;
+    Ok((filed, name))
+}
+
+/// Attaches a file that was laid by to an opened ticket, once under one key.
+///
+/// # Errors
+/// As [`attach`]; `Invalid` when the file waited too long, or serves another ticket already.
+pub(super) async fn attach_laid(
+    app: &App,
+    opened: Opened,
+    (filed, name): (Filed, String),
+    key: &str,
+) -> Result<Attached, Error> {
+    let once = Some(Once::of_laid(&opened, key, &filed, &name));
+    let (room, file) = (room(app), filed.file.clone());
+    let job = Job { opened, filed, name, shown: false, also_for: Vec::new(), once };
+    let (app_too, now, waits) = (app.clone(), app.clock.now(), room.waits(&file));
+    let attached = app.store.write(move |db: &mut Db| match before(db, &job, now)? {
+        Some(attached) => Ok(attached),
+        None if waits => record(db, &app_too, &job, now),
+        None => Err(Refusal::field(
+            "file",
+            "文件放得太久，已经不在了，请重新选择或录制。 The file waited too long and is gone; choose or record it again.",
+        )
+        .into()),
+    });
+    let attached = attached.await?;
+    if attached.is_new {
+        room.settle(&file);
+    }
+    Ok(attached)
 }
 
 /// Makes a file fit to be kept, in its turn and off the async threads.
@@ -185,6 +232,16 @@ impl Once {
         }
     }
 
+    /// The key of a form that encloses a file; whoever sends it holds the receipt.
+    fn of_laid(opened: &Opened, key: &str, filed: &Filed, name: &str) -> Self {
+        let body = Sha256::new().chain_update(&filed.sha256).chain_update(name);
+        Self {
+            scope: format!("attachments:{}:public", opened.ticket.id),
+            key_hash: Sha256::digest(key.as_bytes()).to_vec(),
+            fingerprint: body.finalize().to_vec(),
+        }
+    }
+
     /// The fingerprint, and behind it which attachment was made.
     fn answer(&self, ticket: TicketId, attachment: u32) -> KeptAnswer {
         let fingerprint = [&self.fingerprint[..], &attachment.to_be_bytes()].concat();
@@ -211,14 +268,21 @@ struct Job {
     once: Option<Once>,
 }
 
+/// What was attached under the same key before.
+fn before(db: &mut Db, job: &Job, now: At) -> Result<Option<Attached>, Error> {
+    let Some(once) = &job.once else { return Ok(None) };
+    let Some(kept) = kept_answers::find_answer(db, &once.scope, &once.key_hash, now)? else {
+        return Ok(None);
+    };
+    let id = once.made(&kept)?;
+    let ticket = desk::reload(db, job.opened.ticket.id)?;
+    attached(db, ticket, &job.opened.caller, id, false).map(Some)
+}
+
 fn record(db: &mut Db, app: &App, job: &Job, now: At) -> Result<Attached, Error> {
     let caller = &job.opened.caller;
-    if let Some(once) = &job.once
-        && let Some(kept) = kept_answers::find_answer(db, &once.scope, &once.key_hash, now)?
-    {
-        let id = once.made(&kept)?;
-        let ticket = desk::reload(db, job.opened.ticket.id)?;
-        return attached(db, ticket, caller, id, false);
+    if let Some(attached) = before(db, job, now)? {
+        return Ok(attached);
     }
     let others = others(db, caller, job)?;
     let mut ids: Vec<TicketId> = others.iter().copied().chain([job.opened.ticket.id]).collect();
