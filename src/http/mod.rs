@@ -119,6 +119,8 @@ routes! {
     POST "/admin/users" => web::desk::admin::users::add;
     GET "/admin/users/{code}" => web::desk::admin::users::one;
     POST "/admin/users/{code}" => web::desk::admin::users::change;
+    GET "/admin/years" => web::desk::admin::years::list;
+    POST "/admin/years" => web::desk::admin::years::load;
     GET "/admin/{part}" => web::desk::admin::list;
     POST "/admin/{part}" => web::desk::admin::add;
     GET "/admin/{part}/{code}" => web::desk::admin::one;

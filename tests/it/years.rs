@@ -243,6 +243,26 @@ both_worlds! {
         assert!(!browsers.iter().any(|it| is_warned(it, "/desk/account")));
     }
 
+    fn an_admin_of_the_top_node_loads_a_year_on_a_page(world) {
+        top(&world);
+        let (browser, lower) = (Browser::new(&world), Browser::of(&world, "admin"));
+        browser.sign_in("/login", "top", PASSWORD).expect(303);
+        assert!(browser.page("/desk/account").contains("href=\"/admin/years\""));
+        assert!(lower.page("/admin/years").contains("请最上级节点的管理员载入"));
+        let mut lacking = year(2027);
+        lacking["days"].as_array_mut().unwrap().remove(0);
+
+        let refused = browser.post("/admin/years", &[("years", &lacking.to_string())]).expect(422).text;
+        let garbled = browser.post("/admin/years", &[("years", "{<b>")]).expect(422).text;
+        let loaded = browser.post("/admin/years", &[("years", &year(2027).to_string())]).expect(303);
+        let again = browser.page(&loaded.header("location"));
+
+        assert!(refused.contains("2027-01-0") && refused.contains("国庆节"), "the file stays: {refused}");
+        assert!(garbled.contains("不是 JSON") && !garbled.contains("{<b>"), "{garbled}");
+        assert!(again.contains("<td>2027</td>") && again.contains("自行载入") && !again.contains("class=\"alarm\""), "{again}");
+        lower.post("/admin/years", &[("years", &year(2028).to_string())]).expect(403);
+    }
+
     fn admins_hear_of_a_provisional_due_time_long_before(world) {
         world.know("admin");
         world.app.app.clock.advance(TimeDelta::days(-60));

@@ -39,7 +39,7 @@ use crate::domain::value::At;
 use crate::http::Problem;
 use crate::http::reply::segment;
 use crate::service::agenda::{self, List};
-use crate::service::{App, Error, notices as inbox};
+use crate::service::{App, Error, notices as inbox, setup};
 
 pub use self::session::{PageCaller, Sent, SentFile};
 use self::told::Told;
@@ -190,6 +190,8 @@ pub(super) struct Frame {
     pub(super) links: Vec<Link>,
     pub(super) n_unread: usize,
     missing_year: Option<i32>,
+    /// True for who can mend that.
+    pub(super) may_load_years: bool,
     /// The hidden field of every form.
     pub(super) csrf: String,
 }
@@ -227,6 +229,7 @@ impl Frame {
             now: app.clock.now(),
             n_unread: glance.n_unread,
             missing_year: glance.missing_year,
+            may_load_years: setup::check_may_load(caller).is_ok(),
             name: caller.name().to_owned(),
             csrf: caller.form_token().to_owned(),
             screen,

@@ -7,6 +7,7 @@ mod policy;
 mod text;
 pub mod users;
 mod year;
+pub mod years;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -76,7 +77,7 @@ struct Tab {
 }
 
 fn tabs(frame: &Frame, current: &str) -> Vec<Tab> {
-    let parts = ["nodes", "users"].into_iter().chain(KINDS.map(SetupKind::plural));
+    let parts = ["nodes", "users"].into_iter().chain(KINDS.map(SetupKind::plural)).chain(["years"]);
     let tab = |part: &str| Tab {
         href: format!("/admin/{part}"),
         label: frame.say(&format!("admin.{part}")),
