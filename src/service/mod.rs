@@ -34,6 +34,7 @@ pub mod notices;
 pub mod orders;
 pub mod queue;
 pub mod receipts;
+pub mod rounds;
 pub mod setup;
 pub mod shared;
 pub mod simulate;
