@@ -198,6 +198,7 @@ routes! {
     POST "/api/v1/collections/{id}/confirm" => api::collections::confirm;
     POST "/api/v1/collections/{id}/close" => api::collections::close;
     POST "/api/v1/slips" => api::slips::print;
+    POST "/api/v1/slips/reprint" => api::slips::reprint;
     POST "/api/v1/kiosk/heartbeat" => api::kiosk::heartbeat;
     POST "/api/v1/kiosk/slips" => api::kiosk::reserve;
 

@@ -21,8 +21,10 @@ use crate::domain::value::SetupId;
 use crate::store::{Db, StoreError};
 
 /// Rows in one transaction at most. A server beside it must wait for each.
-const BATCH_ROWS_MAX: usize = 64;
-/// A transaction that took longer makes the next one smaller: beside a running server it is over in 100 ms.
+const BATCH_ROWS_MAX: usize = 256;
+const BATCH_ROWS_MIN: usize = 8;
+/// Work within a transaction that took longer makes the next one smaller: beside a running server it is over in
+/// 100 ms. How long the disk takes to have it is not counted, since fewer rows would not make that shorter.
 const BATCH_SPAN_MAX: Duration = Duration::from_millis(60);
 /// After a transaction others get so much of its time, or SQLite would hand the lock to them by luck only.
 const REST_SHARE: u32 = 4;
@@ -131,7 +133,7 @@ impl Import {
             created: Vec::new(),
             unknown: BTreeMap::new(),
             occurrences: HashMap::new(),
-            rows_at_once: BATCH_ROWS_MAX / 2,
+            rows_at_once: BATCH_ROWS_MAX / 4,
         })
     }
 
@@ -263,8 +265,10 @@ impl Import {
             let (way, now) = (self.way, self.app.clock.now());
             let n_letters = letters.len();
             let saved = self.app.store.write_intake(move |db: &mut Db| {
+                let begun = Instant::now();
                 let save = |it: &Letter| save_one(db, &app, &caller, way, it, now);
-                letters.iter().map(save).collect::<Result<Vec<Verdict>, Error>>()
+                let verdicts = letters.iter().map(save).collect::<Result<Vec<Verdict>, Error>>()?;
+                Ok::<_, Error>((verdicts, begun.elapsed()))
             });
             match saved.await {
                 Err(Error::Store(StoreError::Busy | StoreError::Collision)) if tries < TRIES_MAX => {
@@ -272,9 +276,10 @@ impl Import {
                     tokio::time::sleep(BUSY_WAIT).await;
                 }
                 saved => {
-                    self.learn(n_letters, started.elapsed());
+                    let (verdicts, work) = saved?;
+                    self.learn(n_letters, work);
                     tokio::time::sleep((started.elapsed() / REST_SHARE).max(REST_MIN)).await;
-                    return saved;
+                    return Ok(verdicts);
                 }
             }
         }
@@ -282,7 +287,7 @@ impl Import {
 
     fn learn(&mut self, n_letters: usize, span: Duration) {
         if span > BATCH_SPAN_MAX {
-            self.rows_at_once = (n_letters / 2).max(1);
+            self.rows_at_once = (n_letters / 2).max(BATCH_ROWS_MIN);
         } else if span < BATCH_SPAN_MAX / 2 && n_letters >= self.rows_at_once {
             self.rows_at_once = (self.rows_at_once * 2).min(BATCH_ROWS_MAX);
         }

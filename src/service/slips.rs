@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::setup::Doing;
@@ -86,6 +87,103 @@ pub async fn print(app: &App, caller: &Caller, body: SlipsBody) -> Result<Printe
             give_out(db, &app_too, &doing, node, body.count, None)
         })
         .await
+}
+
+/// Which slips are printed again: a page that the printer lost, or a whole run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReprintBody {
+    /// The first serial, `YD-S000018`.
+    pub first: String,
+    /// The last one; without it only the first.
+    #[serde(default)]
+    pub last: Option<String>,
+}
+
+/// Prints slips once more, with the serials and codes they have; the trail keeps that it was done.
+///
+/// # Errors
+/// `Invalid` for serials that were never printed, are a kiosk's, or whose letters are registered: their stubs are
+/// with their writers, and a second one would open the ticket. `Forbidden` at another's community.
+pub async fn reprint(app: &App, caller: &Caller, body: ReprintBody) -> Result<Printed, Error> {
+    check_may_print(caller)?;
+    let (app_too, doing) = (app.clone(), Doing::of(app, caller));
+    app.store
+        .write(move |db: &mut Db| {
+            let serials = read_range(&body)?;
+            let community = match serials.first() {
+                Some(first) => setup::find_node_by_code(db, first.community())?,
+                None => None,
+            };
+            let community = community.ok_or_else(never_printed)?;
+            if let Actor::Staff(staff) = &doing.caller.actor
+                && !staff.may_at(Permission::PrintSlips, &community.path)
+            {
+                return Err(Refusal::Forbidden(Permission::PrintSlips).into());
+            }
+            check_reprint(db, &community, &serials)?;
+            let running = |it: Option<&Serial>| it.and_then(Serial::running);
+            let fields = json!({
+                "node": community.id.0, "first": running(serials.first()), "last": running(serials.last()),
+            });
+            doing.record(db, "setup.slips_reprinted".to_owned(), fields)?;
+            let slips = serials.into_iter().map(|it| {
+                let code = receipts::code_of_slip(&app_too, &it);
+                (it, code)
+            });
+            Ok(Printed { slips: slips.collect(), community })
+        })
+        .await
+}
+
+fn never_printed() -> Refusal {
+    Refusal::field(
+        "first",
+        "没有印过这个编号的来信单，或它属于自助终端。请核对编号。 No such slip was printed, or it is a kiosk's; check the serial.",
+    )
+}
+
+/// The serials from the first to the last.
+fn read_range(body: &ReprintBody) -> Result<Vec<Serial>, Refusal> {
+    let read = |field: &str, text: &str| {
+        Serial::parse(text).map_err(|refusal| Refusal::field(field, refusal.to_string()))
+    };
+    let first = read("first", &body.first)?;
+    let last = match body.last.as_deref().filter(|it| !it.trim().is_empty()) {
+        Some(last) => read("last", last)?,
+        None => first.clone(),
+    };
+    let (Some(from), Some(to)) = (first.running(), last.running()) else { return Err(never_printed()) };
+    let is_one_run = first.community() == last.community() && from <= to;
+    if !is_one_run || to - from >= u64::from(COUNT_MAX) {
+        let message = format!(
+            "应在第一张之后，同一社区，一次最多 {COUNT_MAX} 张。 It comes after the first, of the same community, at most {COUNT_MAX} slips at a time."
+        );
+        return Err(Refusal::field("last", message));
+    }
+    Ok((from..=to).map(|it| Serial::new(first.community(), it)).collect())
+}
+
+/// Refuses serials that are not to be printed again.
+fn check_reprint(db: &mut Db, community: &Node, serials: &[Serial]) -> Result<(), Error> {
+    let mut printed_to = 0;
+    for running in serials.iter().filter_map(Serial::running) {
+        if running <= printed_to {
+            continue;
+        }
+        let batch = setup::find_slip_batch(db, community.id, running)?.filter(|it| it.kiosk.is_none());
+        printed_to = batch.ok_or_else(never_printed)?.last;
+    }
+    let texts: Vec<String> = serials.iter().map(ToString::to_string).collect();
+    let bound = tickets::list_bound_slips(db, &texts)?;
+    if bound.is_empty() {
+        return Ok(());
+    }
+    let (n, some) = (bound.len(), bound.iter().take(5).cloned().collect::<Vec<_>>().join("、"));
+    let message = format!(
+        "其中 {n} 张已经登记（{some}），不能重印。请分段重印没有登记的。 {n} of them are registered ({some}) and are not printed again; give ranges without them."
+    );
+    Err(Refusal::field("first", message).into())
 }
 
 /// Gives a kiosk a reserve of slips for receipts that it prints while the network is away.

@@ -213,6 +213,73 @@ stories! {
         desk.import(&path, &["--sheet", "Sheet1"]).counts(1, 0, 2, 1);
     }
 
+    fn joined_cells_stand_for_each_of_their_rows(desk) {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let sheet = book.add_worksheet();
+        let plain = rust_xlsxwriter::Format::new();
+        sheet.merge_range(0, 0, 0, 3, "红色信箱登记表", &plain).unwrap();
+        for (column, title) in (0..).zip(["编号", "内容", "时间", "楼栋"]) {
+            sheet.write(1, column, title).unwrap();
+        }
+        for line in 2..7 {
+            sheet.write(line, 0, format!("A{line}")).unwrap();
+        }
+        for line in [2, 3, 4, 6] {
+            sheet.write(line, 1, format!("第 {line} 封")).unwrap();
+        }
+        // The day and the building of three letters; words that only one of them has.
+        sheet.merge_range(2, 2, 4, 2, "2020/1/6", &plain).unwrap();
+        sheet.merge_range(2, 3, 4, 3, "7", &plain).unwrap();
+        sheet.merge_range(4, 1, 5, 1, &"长".repeat(100), &plain).unwrap();
+        sheet.write(4, 1, "长".repeat(100)).unwrap();
+        let path = desk.file("joined.xlsx", book.save_to_buffer().unwrap());
+
+        let told = desk.import(&path, &[]);
+
+        told.counts(1, 4, 0, 1);
+        assert_eq!(told.refused(), [(6, vec!["description"])]);
+        let seven = desk.found("source=import&building=7");
+        assert_eq!(seven.len(), 3);
+        assert!(seven.iter().all(|it| it["received_at"] == "2020-01-05T16:00:00Z"), "{seven:#?}");
+    }
+
+    fn a_formula_without_a_result_is_named(desk) {
+        let rows = [
+            row(1, &[inline("编号"), inline("内容"), inline("楼栋")]),
+            row(2, &[inline("1"), r#"<c t="str"><f>A1&amp;"一"</f><v>算好的</v></c>"#.to_owned(), inline("3")]),
+            row(3, &[inline("2"), "<c><f>A1</f></c>".to_owned(), inline("3")]),
+            row(4, &[inline("3"), "<c><f>A1</f><v></v></c>".to_owned(), inline("3")]),
+            row(5, &[inline("4"), r#"<c t="e"><f>1/0</f><v>#DIV/0!</v></c>"#.to_owned(), inline("3")]),
+            row(6, &[inline("5"), inline("二"), r#"<c t="str"><f>""</f><v></v></c>"#.to_owned()]),
+        ];
+        let path = desk.file("formula.xlsx", workbook(&rows.concat(), "A1:C6"));
+
+        let told = desk.import(&path, &[]);
+
+        told.counts(1, 2, 0, 3);
+        let named: Vec<u64> = told.refused().iter().map(|it| it.0).collect();
+        assert_eq!(named, [3, 4, 5]);
+    }
+
+    fn the_first_sheet_that_people_see_is_read(desk) {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        for (name, hidden) in [("旧", true), ("一月", false), ("二月", false)] {
+            let sheet = book.add_worksheet().set_name(name).unwrap();
+            // A workbook opens with a sheet that is seen.
+            sheet.set_active(!hidden).set_hidden(hidden);
+            sheet.write(0, 0, "编号").unwrap().write(0, 1, "内容").unwrap();
+            sheet.write(1, 0, name).unwrap().write(1, 1, format!("{name}的信")).unwrap();
+        }
+        let path = desk.file("sheets.xlsx", book.save_to_buffer().unwrap());
+
+        let output = desk.run(&path, &["--community", "YD"]);
+
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("read sheet 一月 only") && told.contains(": 二月"), "{told}");
+        assert_eq!(desk.found("source=import")[0]["description"], "一月的信");
+        desk.import(&path, &["--sheet", "旧"]).counts(0, 1, 0, 0);
+    }
+
     fn a_mailbox_is_named_for_all_rows(desk) {
         let path = desk.file("g.csv", "内容\n路灯不亮\n");
         let refused = desk.import(&path, &["--mailbox", "M1"]);

@@ -6,7 +6,7 @@ use red_mailbox::domain::notice::NoticeKind;
 use red_mailbox::domain::ticket::Channel;
 use red_mailbox::domain::value::At;
 use red_mailbox::notify::catalogue::{Language, say};
-use red_mailbox::service::delivery::Delivered;
+use red_mailbox::service::delivery::{Delivered, deliver_due};
 use red_mailbox::service::messages::{deliver_by, gather};
 use red_mailbox::service::{App, timer};
 use red_mailbox::store::{Store, StoreSettings};
@@ -253,6 +253,36 @@ both_worlds! {
         }
         let after = world.ticket("triager", number);
         assert_eq!((&after["status"], &after["replies"], &after["version"]), (&before["status"], &before["replies"], &before["version"]));
+    }
+
+    /// Or the intake could be used to bomb strangers (PRODUCT §3).
+    fn nothing_goes_to_an_address_before_staff_took_the_matter_up(world) {
+        let stranger = json!({"name": "李华", "email": "stranger@example.org", "channel": "email"});
+        let receipts: Vec<_> = (0..5).map(|_| world.submit(json!({"contact": stranger}))).collect();
+        let urgent = json!({"contact": stranger, "description": "电梯困人，老人心脏不好，快来人"});
+        world.submit(urgent);
+        for receipt in &receipts {
+            world.resident(receipt, "supplement", json!({"text": "还有一件事"})).expect(200);
+        }
+        world.resident(&receipts[0], "withdraw", json!({})).expect(200);
+        let server = MailServer::start(Manner::Takes);
+        let app = with_mail(&world, &server.url());
+
+        // Every clock is long overdue, and nobody has looked at them.
+        for local in ["2026-11-23T12:00", "2026-11-24T15:00", "2026-11-30T10:00", "2026-12-31T10:00"] {
+            at(&world, local);
+            gathered(&app);
+            sent(&app, Channel::Email);
+            run(async { deliver_due(&app, app.clock.now()).await.map(drop).unwrap() });
+        }
+
+        let to_stranger = |it: &&String| header(it, "To").contains("stranger");
+        assert_eq!(server.mails().iter().filter(to_stranger).count(), 0);
+        // The first word is a reply that staff wrote.
+        let declined = json!({"reason": "不属社区", "refer_to": "供电公司 95598"});
+        world.act("triager", &receipts[1].number, "decline", declined).expect(200);
+        run(async { deliver_due(&app, app.clock.now()).await.map(drop).unwrap() });
+        assert_eq!(server.mails().iter().filter(to_stranger).count(), 1);
     }
 
     fn a_refused_extension_is_not_told_to_the_resident(world) {

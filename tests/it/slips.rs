@@ -148,6 +148,44 @@ both_worlds! {
         assert_eq!(statuses.iter().filter(|it| **it == 422).count(), 5, "{statuses:?}");
     }
 
+    fn a_page_that_the_printer_lost_is_printed_again_until_its_letter_is_registered(world) {
+        mailbox(&world, "M1", "YD", json!({}));
+        let serials = print(&world, "clerk", 3);
+        print(&world, "clerk", 2);
+        let reprint = |username: &str, body: Value| post(&world, username, "/api/v1/slips/reprint", body);
+        let html = |first: &str| {
+            let request = world.app.post("/api/v1/slips/reprint", &json!({"first": first}));
+            request.bearer(&world.token("clerk")).header("Accept", "text/html").send()
+        };
+
+        let again = reprint("clerk", json!({"first": serials[1].to_lowercase(), "last": Serial::new("YD", 5).to_string()}));
+
+        let told = again.expect(200).json();
+        assert_eq!((&told["count"], &told["serials"][0]), (&json!(4), &json!(serials[1])));
+        let sheet = html(&serials[1]).expect(200).text;
+        let code = code(&world, &serials[1]);
+        assert!(sheet.contains(&serials[1]) && sheet.contains(&code[..4]), "{sheet}");
+
+        let id = open(&world, 1);
+        letter(&world, id, on_slip(&serials[1])).expect(201);
+        let refused = html(&serials[1]).expect(422).json();
+        assert!(refused["errors"][0]["message"].as_str().unwrap().contains("已经登记"), "{refused}");
+        let unknown = Serial::new("YD", 6).to_string();
+        for (username, body, status, field) in [
+            ("clerk", json!({"first": serials[0], "last": serials[2]}), 422, "first"),
+            ("clerk", json!({"first": unknown}), 422, "first"),
+            ("clerk", json!({"first": serials[2], "last": serials[0]}), 422, "last"),
+            ("clerk", json!({"first": serials[2], "last": Serial::new("YD", 2_000).to_string()}), 422, "last"),
+            ("clerk", json!({"first": "YD-S000019"}), 422, "first"),
+            ("clerk", json!({"first": Serial::new("ZZ", 1).to_string()}), 422, "first"),
+            ("other", json!({"first": serials[0]}), 403, ""),
+            ("triager", json!({"first": serials[0]}), 403, ""),
+        ] {
+            let answer = reprint(username, body.clone()).expect(status).json();
+            assert_eq!(answer["errors"][0]["field"].as_str().unwrap_or_default(), field, "{body}");
+        }
+    }
+
     fn guesses_at_a_stub_are_limited_as_at_a_receipt(world) {
         mailbox(&world, "M1", "YD", json!({}));
         let serial = print(&world, "clerk", 1).remove(0);
@@ -213,5 +251,10 @@ fn the_command_writes_sheets_that_stand_alone() {
     let next = run_it(&["slips", "--community", "YD", "--count", "1"]);
     let expected = Serial::new("YD", 4).to_string();
     assert!(String::from_utf8_lossy(&next.stdout).contains(&expected));
+    let again = run_it(&["slips", "--reprint", "YD-S000018"]);
+    assert!(String::from_utf8_lossy(&again.stdout).contains("YD-S000018"));
+    let never = run_it(&["slips", "--reprint", &Serial::new("YD", 99).to_string()]);
+    assert_eq!(never.status.code(), Some(1));
+    assert_eq!(run_it(&["slips", "--community", "YD"]).status.code(), Some(2));
     assert_eq!(run_it(&["audit", "verify"]).status.code(), Some(0));
 }

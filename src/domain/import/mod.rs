@@ -5,7 +5,7 @@ mod time;
 use chrono_tz::Tz;
 use unicode_normalization::UnicodeNormalization as _;
 
-pub use time::{parse_local_time, time_of_serial};
+pub use time::{parse_local_time, time_of_number, time_of_serial};
 
 use super::refusal::{Faults, Refusal};
 use super::ticket::intake::{Contact, Location, Submission, clean, clean_line};
@@ -47,7 +47,7 @@ const NAMES: &[(Column, &[&str])] = &[
     (Column::Name, &["name", "姓名", "留言用户"]),
     (Column::Phone, &["phone", "电话"]),
     (Column::Email, &["email", "邮箱"]),
-    (Column::Channel, &["channel", "答复方式"]),
+    (Column::Channel, &["channel", "答复方式", "渠道"]),
 ];
 
 const KINDS: &[(Kind, &str)] = &[
@@ -310,7 +310,7 @@ impl Fields<'_> {
     fn received_at(&mut self, zone: Tz) -> Option<String> {
         let at = match self.cell(Column::ReceivedAt).clone() {
             Cell::Number(serial) | Cell::Date(serial) => {
-                time_of_serial(serial).and_then(|it| time::in_zone(it, zone))
+                time_of_number(serial).and_then(|it| time::in_zone(it, zone))
             }
             Cell::Empty | Cell::Text(_) | Cell::Broken(_) => {
                 let given = self.code(Column::ReceivedAt)?;
@@ -318,9 +318,17 @@ impl Fields<'_> {
             }
         };
         if at.is_none() {
+            let given = match self.cell(Column::ReceivedAt) {
+                Cell::Date(serial) => serial.to_string(),
+                cell @ (Cell::Empty | Cell::Text(_) | Cell::Number(_) | Cell::Broken(_)) => {
+                    cut(&cell.title())
+                }
+            };
             self.faults.add(
                 Column::ReceivedAt.as_str(),
-                "不是时间；请写成 2020/1/6 12:09:38 这样。 Not a time; write it like 2020/1/6 12:09:38.",
+                format!(
+                    "不是时间：{given}。请写成 2020/1/6 12:09:38 这样。 Not a time; write it like 2020/1/6 12:09:38."
+                ),
             );
         }
         at.map(At::to_rfc3339)

@@ -11,7 +11,7 @@ const SERIALS: std::ops::Range<f64> = 20_000.0..80_000.0;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// Reads a time: RFC 3339 with its offset, else a local time of `zone` (`2020/1/6 12:09:38`,
-/// `2020-01-06 12:09`, `2020/1/6`, `2020年1月6日 12时9分`), or a spreadsheet's serial number.
+/// `2020-01-06 12:09`, `2020/1/6`, `20200106`, `2020年1月6日 12时9分`, `2020/1/6 下午3:05`), or a spreadsheet's serial number.
 pub fn parse_local_time(given: &str, zone: Tz) -> Option<At> {
     let plain: String = given.nfkc().collect();
     let plain = plain.trim();
@@ -19,7 +19,7 @@ pub fn parse_local_time(given: &str, zone: Tz) -> Option<At> {
         return Some(at);
     }
     if let Ok(serial) = plain.parse::<f64>() {
-        return time_of_serial(serial).and_then(|it| in_zone(it, zone));
+        return time_of_number(serial).and_then(|it| in_zone(it, zone));
     }
     in_zone(parse_local(plain)?, zone)
 }
@@ -34,12 +34,27 @@ pub fn time_of_serial(serial: f64) -> Option<NaiveDateTime> {
     Some(NaiveDate::from_ymd_opt(1899, 12, 30)?.and_hms_opt(0, 0, 0)? + TimeDelta::seconds(seconds))
 }
 
+/// The local time a number stands for: a spreadsheet's serial number, or a day written as eight digits, `20200106`.
+pub fn time_of_number(number: f64) -> Option<NaiveDateTime> {
+    time_of_serial(number).or_else(|| {
+        let digits = format!("{number}");
+        let is_day = digits.len() == 8 && digits.bytes().all(|it| it.is_ascii_digit());
+        let part = |range: std::ops::Range<usize>| -> Option<u32> {
+            digits.get(range).filter(|_| is_day)?.parse().ok()
+        };
+        let year = part(0..4).and_then(|it| i32::try_from(it).ok())?;
+        NaiveDate::from_ymd_opt(year, part(4..6)?, part(6..8)?)?.and_hms_opt(0, 0, 0)
+    })
+}
+
 /// The moment of a local time; the earlier of two, None when the clocks skipped it.
 pub(super) fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<At> {
     zone.from_local_datetime(&local).earliest().map(|it| At::from_utc(it.with_timezone(&Utc)))
 }
 
 fn parse_local(plain: &str) -> Option<NaiveDateTime> {
+    let (plain, is_afternoon) = half_of_day(plain);
+    let plain = plain.as_str();
     let (date, time) = split(plain);
     let date = date.replace(['年', '月', '-', '.'], "/");
     let date = parse_date(date.trim_end_matches('日').trim_end_matches('号'))?;
@@ -50,12 +65,35 @@ fn parse_local(plain: &str) -> Option<NaiveDateTime> {
         return None;
     }
     let parts = numbers(whole, ':', 2)?;
+    let parts = match (is_afternoon, &parts[..]) {
+        (None, _) => parts,
+        (Some(_), [] | [_]) if !plain.contains(['时', '点', ':', '：']) => return None,
+        (Some(is_afternoon), [hour, rest @ ..]) => {
+            let hour = match (is_afternoon, hour) {
+                (true, 1..=11) => hour + 12,
+                (false, 12) => 0,
+                (_, hour) => *hour,
+            };
+            [&[hour], rest].concat()
+        }
+        (Some(_), []) => return None,
+    };
     match parts[..] {
         [] => date.and_hms_opt(0, 0, 0),
         [hour] if time.len() < plain.len() && plain.contains(['时', '点']) => date.and_hms_opt(hour, 0, 0),
         [hour, minute] => date.and_hms_opt(hour, minute, 0),
         [hour, minute, second] => date.and_hms_opt(hour, minute, second),
         _ => None,
+    }
+}
+
+/// The text without the word for a half of the day, and whether that was the second one.
+fn half_of_day(plain: &str) -> (String, Option<bool>) {
+    let plain = plain.to_lowercase().replace('t', "T");
+    let halves = [("上午", false), ("下午", true), ("晚上", true), ("am", false), ("pm", true)];
+    match halves.into_iter().find(|(word, _)| plain.contains(word)) {
+        Some((word, is_second)) => (plain.replacen(word, " ", 1).trim().to_owned(), Some(is_second)),
+        None => (plain, None),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Slips over JSON, and as sheets to print.
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::web::slips::sheets;
 use crate::http::{Body, Problem, StaffCaller};
 use crate::service::App;
-use crate::service::slips::{self, Printed, SlipsBody};
+use crate::service::slips::{self, Printed, ReprintBody, SlipsBody};
 
 /// Slips that were given out. Their codes stand on the sheets only.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,10 +42,36 @@ pub async fn print(
 ) -> Result<HttpResponse, Problem> {
     slips::check_may_print(&caller)?;
     let printed = slips::print(&app, &caller, body.read()?).await?;
+    answer(&app, &printed, &request, HttpResponse::Created())
+}
+
+/// Print slips once more, as a page that the printer lost: those of a range whose letters are not registered.
+#[utoipa::path(post, path = "/api/v1/slips/reprint", tag = "slips", request_body = ReprintBody,
+    params(("Accept" = Option<String>, Header, description = "`text/html` for the sheets, which hold the codes")),
+    responses((status = 200, description = "The same serials and codes", content((SlipsView = "application/json"), (String = "text/html")))),
+    security(("bearer" = [])))]
+pub async fn reprint(
+    app: web::Data<App>,
+    caller: StaffCaller,
+    body: Body<ReprintBody>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    slips::check_may_print(&caller)?;
+    let printed = slips::reprint(&app, &caller, body.read()?).await?;
+    answer(&app, &printed, &request, HttpResponse::Ok())
+}
+
+/// Serials, or the sheets for whoever asks for a page.
+fn answer(
+    app: &App,
+    printed: &Printed,
+    request: &HttpRequest,
+    mut builder: HttpResponseBuilder,
+) -> Result<HttpResponse, Problem> {
     let accepts = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     if !accepts.contains("text/html") {
-        return Ok(HttpResponse::Created().json(SlipsView::of(&printed)));
+        return Ok(builder.json(SlipsView::of(printed)));
     }
-    let html = sheets(&app, &printed, false)?;
-    Ok(crate::http::web::sheet(HttpResponse::Created(), html))
+    let html = sheets(app, printed, false)?;
+    Ok(crate::http::web::sheet(builder, html))
 }

@@ -40,6 +40,8 @@ pub struct Wanted {
     nodes: Option<Vec<NodeId>>,
     from: At,
     to: At,
+    /// The node's, for days and for times in workbooks.
+    zone: Tz,
 }
 
 /// Why an export stopped.
@@ -86,6 +88,7 @@ impl Wanted {
             nodes,
             from: from.unwrap_or(At::from_micros(i64::MIN)),
             to: to.unwrap_or(At::from_micros(i64::MAX)),
+            zone,
         })
     }
 
@@ -275,7 +278,7 @@ pub fn events_table(
     out: &mut dyn Write,
     mut progress: impl FnMut(u64),
 ) -> Result<u64, ExportError> {
-    let mut table = Table::begin(form, out)?;
+    let mut table = Table::begin(form, wanted.zone, out)?;
     table.row(
         ["number", "seq", "type", "at", "actor_kind", "actor_id", "actor_name", "place", "data"]
             .map(|it| json!(it)),
@@ -324,7 +327,7 @@ pub fn tickets(
 ) -> Result<u64, ExportError> {
     let (mut n_tickets, mut after) = (0, i64::MIN);
     let mut table = match table {
-        Some(form) => Sheet::Table(Box::new(Table::begin(form, out)?)),
+        Some(form) => Sheet::Table(Box::new(Table::begin(form, wanted.zone, out)?)),
         None => Sheet::Lines(out),
     };
     loop {

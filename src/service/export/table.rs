@@ -2,13 +2,21 @@
 
 use std::io::{self, Write};
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 use serde_json::Value;
+
+use crate::domain::value::At;
 
 /// Rows of one sheet; a workbook has room for 1,048,576, and the first is the head.
 const SHEET_ROWS_MAX: u32 = 1_000_000;
 /// Characters of one cell of a workbook (ECMA-376); what is longer is cut and says so.
 const CELL_CHARS_MAX: usize = 32_767;
+
+/// How a workbook shows a time.
+const TIME_FORMAT: &str = "yyyy-mm-dd hh:mm:ss";
+const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// The form of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +34,16 @@ pub(super) enum Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn begin(form: TableForm, out: &'a mut dyn Write) -> io::Result<Self> {
+    /// A table without rows; a workbook has its times as dates of `zone`, as people read them.
+    pub(super) fn begin(form: TableForm, zone: Tz, out: &'a mut dyn Write) -> io::Result<Self> {
         if form == TableForm::Xlsx {
             return Ok(Self::Book(Box::new(Book {
                 out,
                 workbook: Workbook::new(),
+                zone,
                 head: Vec::new(),
+                are_times: Vec::new(),
+                time_format: Format::new().set_num_format(TIME_FORMAT),
                 n_rows: 0,
                 n_sheets: 0,
             })));
@@ -73,7 +85,11 @@ fn words(value: Value) -> String {
 pub(super) struct Book<'a> {
     out: &'a mut dyn Write,
     workbook: Workbook,
+    zone: Tz,
     head: Vec<Value>,
+    /// Which columns hold times, by their names.
+    are_times: Vec<bool>,
+    time_format: Format,
     /// Of the sheet that is being written, its head included.
     n_rows: u32,
     n_sheets: usize,
@@ -82,6 +98,7 @@ pub(super) struct Book<'a> {
 impl Book<'_> {
     fn row(&mut self, cells: Vec<Value>) -> Result<(), XlsxError> {
         if self.n_sheets == 0 {
+            self.are_times = cells.iter().map(is_of_times).collect();
             self.head = cells;
             return self.sheet();
         }
@@ -90,7 +107,19 @@ impl Book<'_> {
         }
         let (row, last) = (self.n_rows, self.n_sheets - 1);
         self.n_rows += 1;
-        write_row(self.workbook.worksheet_from_index(last)?, row, cells, None)
+        let sheet = self.workbook.worksheet_from_index(last)?;
+        for (column, cell) in (0_u16..).zip(&cells) {
+            let is_time = self.are_times.get(usize::from(column)).is_some_and(|it| *it);
+            let serial =
+                cell.as_str().filter(|_| is_time).and_then(|it| serial_of(At::parse(it)?, self.zone));
+            match serial {
+                Some(serial) => {
+                    sheet.write_number_with_format(row, column, serial, &self.time_format)?;
+                }
+                None => write_cell(sheet, row, column, cell, None)?,
+            }
+        }
+        Ok(())
     }
 
     /// Begins a sheet with the head.
@@ -99,7 +128,15 @@ impl Book<'_> {
         self.n_rows = 1;
         let sheet = self.workbook.add_worksheet_with_constant_memory()?;
         sheet.set_freeze_panes(1, 0)?;
-        write_row(sheet, 0, self.head.clone(), Some(&Format::new().set_bold()))
+        for (column, is_time) in (0_u16..).zip(&self.are_times) {
+            // Else Excel shows a row of # signs.
+            sheet.set_column_width(column, if *is_time { 20 } else { 14 })?;
+        }
+        let bold = Format::new().set_bold();
+        for (column, title) in (0_u16..).zip(&self.head) {
+            write_cell(sheet, 0, column, title, Some(&bold))?;
+        }
+        Ok(())
     }
 
     fn end(mut self) -> io::Result<()> {
@@ -113,30 +150,44 @@ impl Book<'_> {
     }
 }
 
+/// True for the title of a column of times: `at`, `received_at`.
+fn is_of_times(title: &Value) -> bool {
+    title.as_str().is_some_and(|it| it == "at" || it.ends_with("_at"))
+}
+
+/// A time as a workbook keeps it: days since 1899-12-30, local time of `zone`.
+fn serial_of(at: At, zone: Tz) -> Option<f64> {
+    let local = at.to_utc().with_timezone(&zone).naive_local();
+    let begin = NaiveDate::from_ymd_opt(1899, 12, 30)?.and_hms_opt(0, 0, 0)?;
+    let days = i32::try_from((local.date() - begin.date()).num_days()).ok()?;
+    let of_day = f64::from(chrono::Timelike::num_seconds_from_midnight(&local));
+    // Before 1900-03-01 Excel counts a day that there was not.
+    (days > 60).then(|| f64::from(days) + of_day / SECONDS_A_DAY)
+}
+
 /// Texts are written as texts, whatever they begin with; numbers and yes or no as what they are.
-fn write_row(
+fn write_cell(
     sheet: &mut Worksheet,
     row: u32,
-    cells: Vec<Value>,
+    column: u16,
+    cell: &Value,
     format: Option<&Format>,
 ) -> Result<(), XlsxError> {
-    for (cell, column) in cells.into_iter().zip(0_u16..) {
-        match cell {
-            Value::Null => {}
-            Value::Bool(it) => {
-                sheet.write_boolean(row, column, it)?;
-            }
-            // Excel counts whole numbers up to 2^53 exactly; longer ones stay texts.
-            Value::Number(it) if it.as_f64().is_some_and(|it| it.abs() < 9e15) => {
-                sheet.write_number(row, column, it.as_f64().unwrap_or_default())?;
-            }
-            other => {
-                let text = fitting(words(other));
-                match format {
-                    Some(format) => sheet.write_string_with_format(row, column, text, format)?,
-                    None => sheet.write_string(row, column, text)?,
-                };
-            }
+    match cell {
+        Value::Null => {}
+        Value::Bool(it) => {
+            sheet.write_boolean(row, column, *it)?;
+        }
+        // Excel counts whole numbers up to 2^53 exactly; longer ones stay texts.
+        Value::Number(it) if it.as_f64().is_some_and(|it| it.abs() < 9e15) => {
+            sheet.write_number(row, column, it.as_f64().unwrap_or_default())?;
+        }
+        other => {
+            let text = fitting(words(other.clone()));
+            match format {
+                Some(format) => sheet.write_string_with_format(row, column, text, format)?,
+                None => sheet.write_string(row, column, text)?,
+            };
         }
     }
     Ok(())
@@ -155,6 +206,7 @@ fn fitting(text: String) -> String {
     };
     text.chars().take_while(fits).chain(['…']).collect()
 }
+
 /// A cell that no spreadsheet runs: one that begins like a formula gets an apostrophe before it.
 ///
 /// Full-width signs count, and those behind quotation marks and spaces. Source: OWASP, CSV injection.
@@ -183,7 +235,7 @@ mod tests {
     fn a_workbook_keeps_numbers_as_numbers_and_texts_as_texts() {
         use calamine::{Data, Reader as _};
         let (mut out, long) = (Vec::new(), "信".repeat(40_000));
-        let mut table = Table::begin(TableForm::Xlsx, &mut out).expect("begun");
+        let mut table = Table::begin(TableForm::Xlsx, Tz::Asia__Shanghai, &mut out).expect("begun");
         table.row([json!("number"), json!("n"), json!("is_late")]).expect("written");
         table.row([json!("=1+1"), json!(7), json!(true)]).expect("written");
         table.row([json!(long), json!(null), json!(["WY", "ZY"])]).expect("written");
@@ -199,6 +251,26 @@ mod tests {
         assert_eq!((&rows[2][1], &rows[2][2]), (&Data::Empty, &Data::String("WY ZY".to_owned())));
         let Data::String(cut) = &rows[2][0] else { panic!("{:?}", rows[2][0]) };
         assert!(cut.chars().count() == CELL_CHARS_MAX && cut.ends_with('…'));
+    }
+
+    #[test]
+    fn a_workbook_has_times_as_dates_of_the_zone() {
+        use calamine::{Data, Reader as _};
+        let mut out = Vec::new();
+        let mut table = Table::begin(TableForm::Xlsx, Tz::Asia__Shanghai, &mut out).expect("begun");
+        table.row([json!("received_at"), json!("at"), json!("name")]).expect("written");
+        let time = "2026-11-22T16:30:00Z";
+        table.row([json!(time), json!("never"), json!(time)]).expect("written");
+        table.end().expect("ended");
+
+        let mut book: calamine::Xlsx<_> =
+            calamine::open_workbook_from_rs(io::Cursor::new(out)).expect("a workbook");
+        let sheet = book.worksheet_range_at(0).expect("a sheet").expect("readable");
+        let row: Vec<&Data> = sheet.rows().nth(1).expect("a row").iter().collect();
+
+        let Data::DateTime(local) = row[0] else { panic!("{:?}", row[0]) };
+        assert_eq!(local.to_ymd_hms_milli(), (2026, 11, 23, 0, 30, 0, 0));
+        assert_eq!(row[1..], [&Data::String("never".to_owned()), &Data::String(time.to_owned())]);
     }
 
     #[test]

@@ -301,6 +301,23 @@ pub fn list_merged_into(db: &mut Db, main: TicketId) -> Result<Vec<Ticket>, Stor
     complete(db, &rows)
 }
 
+/// Which of these serials stand on a letter that is registered, in their order.
+///
+/// # Errors
+/// Only those of the database.
+pub fn list_bound_slips(db: &mut Db, serials: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut bound = Vec::new();
+    for some in serials.chunks(IDS_PER_QUERY) {
+        let found: Vec<Option<String>> = on!(db, |c| ticket::table
+            .filter(ticket::slip.eq_any(some))
+            .order(ticket::slip)
+            .select(ticket::slip)
+            .load(c))?;
+        bound.extend(found.into_iter().flatten());
+    }
+    Ok(bound)
+}
+
 /// Main ticket, id and number of what is merged into some tickets, by main ticket, oldest first.
 ///
 /// # Errors
