@@ -16,7 +16,7 @@ if (form) {
   if (resume && draft) offer(resume, draft);
 
   const keep = () => {
-    const fields = Object.fromEntries(new FormData(form));
+    const fields = Object.fromEntries([...new FormData(form)].filter(([, text]) => typeof text === "string"));
     // The way back from a receipt leads through what was sent already.
     if (fields.key !== sessionStorage.getItem(SENT)) sessionStorage.setItem(DRAFT, JSON.stringify(fields));
   };

@@ -34,6 +34,8 @@ pub struct Keys {
     pub totp: [u8; 32],
     /// Signs list cursors.
     pub cursor: [u8; 32],
+    /// Seals what a form encloses, and passes to read one file.
+    pub enclosure: [u8; 32],
 }
 
 impl fmt::Debug for Keys {
@@ -71,6 +73,7 @@ impl Keys {
             token: derived(master, "token"),
             totp: derived(master, "totp"),
             cursor: derived(master, "cursor"),
+            enclosure: derived(master, "enclosure"),
         }
     }
 

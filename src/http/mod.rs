@@ -70,6 +70,7 @@ routes! {
     GET "/track" => web::track::form;
     POST "/track" => web::track::look_up;
     POST "/track/act" => web::track::act;
+    GET "/sent/{pass}" => web::sent::file;
     GET "/r/{number}" => web::track::receipt;
     GET "/board" => web::board::board;
     GET "/board/sheet" => web::board::sheet;
@@ -91,6 +92,8 @@ routes! {
     POST "/desk/mailboxes/{code}" => web::desk::mailboxes::one::open;
     GET "/desk/collections/{id}" => web::desk::mailboxes::collection::page;
     POST "/desk/collections/{id}/letters" => web::desk::mailboxes::letter::account_for;
+    POST "/desk/collections/{id}/attachments" => web::desk::mailboxes::files::add;
+    GET "/desk/collections/{id}/attachments/{attachment}" => web::desk::mailboxes::files::whole;
     POST "/desk/collections/{id}/confirm" => web::desk::mailboxes::collection::confirm;
     POST "/desk/collections/{id}/close" => web::desk::mailboxes::collection::close;
     GET "/desk/slips" => web::desk::slips::page;
@@ -188,6 +191,9 @@ routes! {
     GET "/api/v1/collections" => api::collections::list;
     GET "/api/v1/collections/{id}" => api::collections::read;
     POST "/api/v1/collections/{id}/letters" => api::collections::register;
+    POST "/api/v1/collections/{id}/attachments" => api::collections::attachments::add;
+    GET "/api/v1/collections/{id}/attachments/{attachment}" => api::collections::attachments::get;
+    GET "/api/v1/collections/{id}/attachments/{attachment}/thumbnail" => api::collections::attachments::thumbnail;
     POST "/api/v1/collections/{id}/confirm" => api::collections::confirm;
     POST "/api/v1/collections/{id}/close" => api::collections::close;
     POST "/api/v1/slips" => api::slips::print;

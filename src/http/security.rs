@@ -87,6 +87,7 @@ fn with_headers(mut answer: ServiceResponse, id: &str) -> ServiceResponse {
     put(header::REFERRER_POLICY, "no-referrer");
     put(header::CACHE_CONTROL, "no-store");
     put(header::X_FRAME_OPTIONS, "DENY");
+    put(super::web::PERMISSIONS, "camera=(), microphone=(), geolocation=()");
     put(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);

@@ -16,6 +16,7 @@ pub mod collections;
 pub mod delivery;
 pub mod desk;
 pub mod dossier;
+pub mod enclosures;
 pub mod export;
 pub mod files;
 pub mod first;

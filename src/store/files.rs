@@ -29,6 +29,19 @@ pub struct Files {
     folder: PathBuf,
 }
 
+/// A file that a row speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The ticket or collection whose attachment it is.
+    pub of: i64,
+    /// The ticket's number.
+    pub number: Option<String>,
+    pub id: i64,
+    pub file: String,
+    pub sha256: String,
+    pub thumbnail_sha256: Option<String>,
+}
+
 /// A file of the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -119,6 +132,23 @@ impl Files {
     pub fn settle(&self, name: &str) {
         // A mark that stays is looked at by the sweep, which finds the row.
         drop(std::fs::remove_file(self.pending().join(name)));
+    }
+
+    /// True while a file waits to be named by a row.
+    pub fn waits(&self, name: &str) -> bool {
+        Self::made_at(name).is_some() && self.pending().join(name).exists()
+    }
+
+    /// True when `n_max` files or more wait to be named, or are arriving.
+    ///
+    /// # Errors
+    /// Unavailable when the folder cannot be read.
+    pub fn is_crowded(&self, n_max: usize) -> Result<bool, StoreError> {
+        match std::fs::read_dir(self.pending()) {
+            Ok(entries) => Ok(entries.take(n_max).count() >= n_max),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(cause) => Err(unavailable(cause)),
+        }
     }
 
     /// The bytes of a file.

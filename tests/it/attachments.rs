@@ -15,7 +15,7 @@ use crate::harness::{both_worlds, run};
 use crate::intruder::Intruder;
 use crate::voice;
 
-const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n";
+pub(crate) const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n";
 
 pub(crate) fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let picture = RgbImage::from_pixel(width, height, Rgb([180, 30, 30]));
@@ -25,7 +25,7 @@ pub(crate) fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
 }
 
 /// A form with one file and some fields.
-fn form(name: &str, bytes: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn form(name: &str, bytes: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
     let mut body = Vec::new();
     for (field, value) in fields {
         body.extend(
@@ -63,7 +63,7 @@ fn read_with(world: &World, receipt: &Receipt, path: &str) -> Answer {
 }
 
 /// Where a file lies, and its bytes.
-fn kept(world: &World) -> Vec<PathBuf> {
+pub(crate) fn kept(world: &World) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![world.app.app.settings.data_dir.join("attachments")];
     while let Some(folder) = folders.pop() {
@@ -76,13 +76,13 @@ fn kept(world: &World) -> Vec<PathBuf> {
     found
 }
 
-fn verified(world: &World) -> Report {
+pub(crate) fn verified(world: &World) -> Report {
     let mut report = Report::default();
     attachments::verify_files(&world.app.app, &mut report, |_| {}).unwrap();
     report
 }
 
-fn faults(report: &Report) -> Vec<&str> {
+pub(crate) fn faults(report: &Report) -> Vec<&str> {
     report.findings.iter().map(|it| it.fault).collect()
 }
 

@@ -16,7 +16,7 @@ fn form(fields: &[(&str, &str)]) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-fn post(world: &World, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub(crate) fn post(world: &World, path: &str, fields: &[(&str, &str)]) -> Answer {
     let request = world.app.request("POST", path).header("Accept", "text/html");
     request.text("application/x-www-form-urlencoded", form(fields)).send()
 }
@@ -30,12 +30,17 @@ fn act(world: &World, receipt: &Receipt, differ: &[(&str, &str)]) -> Answer {
 
 /// Answers the question of `page` as a browser would: with everything its form carries.
 #[track_caller]
-fn answer(world: &World, page: &str, answers: &[(&str, &str)], status: u16) -> String {
+pub(crate) fn answer(world: &World, page: &str, answers: &[(&str, &str)], status: u16) -> String {
     let form = page.split_once("<form id=\"answers\"").unwrap().1;
     let form = form.split_once("</form>").unwrap().0;
     let attribute = |tag: &str, name: &str| {
         let after = tag.split_once(&format!(" {name}=\""))?.1;
-        Some(after.split('"').next().unwrap().to_owned())
+        let text = after.split('"').next().unwrap();
+        Some(
+            [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")]
+                .iter()
+                .fold(text.to_owned(), |text, it| text.replace(it.0, it.1)),
+        )
     };
     let mut fields: Vec<(String, String)> = Vec::new();
     for tag in form.split("<input").skip(1).map(|it| it.split('>').next().unwrap()) {
@@ -52,7 +57,7 @@ fn answer(world: &World, page: &str, answers: &[(&str, &str)], status: u16) -> S
 }
 
 /// Number and code of a receipt.
-fn receipt_of(page: &str) -> (String, String) {
+pub(crate) fn receipt_of(page: &str) -> (String, String) {
     let part = |name: &str| {
         let after = page.split_once(&format!("data-{name}=\"")).unwrap().1;
         after.split('"').next().unwrap().to_owned()

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use actix_multipart::Multipart;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
 use serde::de::{DeserializeOwned, value::MapDeserializer};
@@ -11,8 +12,13 @@ use crate::domain::refusal::Refusal;
 use crate::http::body::BYTES_MAX;
 use crate::http::form::{Part, pairs};
 use crate::http::problem::{Problem, WebFault};
+use crate::http::upload::{PageFile, PageParts, receive_page};
+use crate::service::{App, Error};
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
+/// What the fields of files are called on every page.
+const FILE_FIELDS: [&str; 3] = ["photo", "photos", "voice"];
 /// How long a form may take to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 
@@ -30,6 +36,40 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
                 return Err(cross_site());
             }
             read(pairs.await?).map(Self)
+        })
+    }
+}
+
+/// A form of the type `T` that may enclose files; without any it may come as any other form.
+pub struct FilesForm<T> {
+    pub(super) form: T,
+    pub(super) files: Vec<PageFile>,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for FilesForm<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let is_own = is_own(request);
+        let (app, mut taken) = (request.app_data::<web::Data<App>>().cloned(), payload.take());
+        let request = request.clone();
+        Box::pin(async move {
+            if !is_own {
+                return Err(cross_site());
+            }
+            let app = app.ok_or_else(|| Error::internal("route outside of the application"))?;
+            let parts = if request.content_type().eq_ignore_ascii_case(MULTIPART) {
+                let form =
+                    Multipart::from_request(&request, &mut taken).await.map_err(|_broken| unreadable())?;
+                receive_page(form, &app, BYTES_MAX).await?
+            } else {
+                PageParts { fields: pairs_of(&request, &mut taken).await?, files: Vec::new() }
+            };
+            let PageParts { mut fields, files } = parts;
+            // A form that is sent without its files names them.
+            fields.retain(|it| !FILE_FIELDS.contains(&it.0.as_str()));
+            Ok(Self { form: read(fields)?, files })
         })
     }
 }

@@ -14,6 +14,7 @@ mod qr;
 pub mod report;
 pub mod resident;
 mod screen;
+pub mod sent;
 pub mod slips;
 pub mod track;
 
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use actix_web::body::BoxBody;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use askama::Template;
 use sha2::{Digest as _, Sha256};
@@ -34,6 +35,12 @@ use crate::service::Error;
 /// Pages load their own style sheet and script, and send forms to where they came from.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'";
+
+/// Sounds that the page holds itself, and those it asks for.
+const MEDIA: &str = "media-src 'self' blob:";
+pub(super) const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
+/// Eyes and ears, for the page's own scripts.
+const SENSES: &str = "camera=(self), microphone=(self), geolocation=()";
 
 struct Asset {
     hashed: String,
@@ -61,6 +68,11 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
         ("desk.css", "text/css; charset=utf-8", include_str!("../../../assets/desk.css")),
         ("desk.js", "text/javascript; charset=utf-8", include_str!("../../../assets/desk.js")),
         ("letter.css", "text/css; charset=utf-8", include_str!("../../../assets/letter.css")),
+        (
+            "voice.js",
+            "text/javascript; charset=utf-8",
+            concat!(include_str!("../../../assets/voice.js"), include_str!("../../../assets/enclose.js")),
+        ),
         ("draft.js", "text/javascript; charset=utf-8", include_str!("../../../assets/draft.js")),
         ("lead.css", "text/css; charset=utf-8", include_str!("../../../assets/lead.css")),
         ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
@@ -93,6 +105,16 @@ fn answered(mut builder: HttpResponseBuilder, page: &impl Template) -> Result<Ht
         // Without it browsers send no Origin with our own forms, and it is asked for.
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .body(html))
+}
+
+/// The same for a page on which people take photos and record what they say.
+fn answered_with_senses(builder: HttpResponseBuilder, page: &impl Template) -> Result<HttpResponse, Problem> {
+    let mut answer = answered(builder, page)?;
+    let policy = HeaderValue::try_from(format!("{CSP}; {MEDIA}"));
+    let policy = policy.map_err(|fault| Error::internal(format!("no policy: {fault}")))?;
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    answer.headers_mut().insert(PERMISSIONS, HeaderValue::from_static(SENSES));
+    Ok(answer)
 }
 
 /// Sheets to print as an answer of `builder`: they hold codes, so nothing keeps them.

@@ -8,23 +8,28 @@ use askama::Template;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::answered;
-use super::form::Form;
+use super::form::{FilesForm, Form};
 use super::promise::{Promised, promised};
-use super::report::ReceiptPage;
+use super::report::{ReceiptPage, too_large};
 use super::screen::{Again, Screen, in_language};
+use super::{answered, answered_with_senses};
 use crate::domain::number::parse_receipt_code;
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::ticket::event::TicketEvent;
-use crate::domain::ticket::{Delivery, Reach, Verb, WaitingFor, text};
+use crate::domain::ticket::{Attachment, Delivery, Reach, Verb, WaitingFor, text};
 use crate::http::ClientAddress;
 use crate::http::limits::network_of;
 use crate::http::problem::Problem;
+use crate::http::upload::PageFile;
+use crate::service::attachments::{self, Part, Upload};
 use crate::service::desk::{self, Opened};
 use crate::service::files::TicketFile;
 use crate::service::orders::{OptionalReasonBody, Order, RateBody, ReasonBody, TextBody};
 use crate::service::story::{self, Step, Story};
-use crate::service::{App, Caller, Error, Outside, clocks};
+use crate::service::{App, Caller, Error, Outside, clocks, enclosures};
+
+/// Fewer characters are no random key.
+const KEY_CHARS_MIN: usize = 16;
 
 #[derive(Template)]
 #[template(path = "track.html")]
@@ -126,6 +131,8 @@ pub struct ActForm {
     solved: String,
     /// 1 to 5, to rate.
     satisfaction: String,
+    /// At least 16 random characters: files sent twice are added once.
+    key: String,
 }
 
 impl ActForm {
@@ -168,22 +175,25 @@ pub async fn act(
     caller: Caller,
     address: ClientAddress,
     request: HttpRequest,
-    form: Form<ActForm>,
+    form: FilesForm<ActForm>,
 ) -> Result<HttpResponse, Problem> {
-    let Form(form) = form;
+    let FilesForm { form, files } = form;
     let screen = Screen::of(&request);
     match open(&app, &caller, &form.number, &form.code, address).await.map_err(Error::outside) {
-        Ok(opened) => done(&app, opened, screen, form).await,
+        Ok(opened) => done(&app, opened, screen, form, files).await,
         Err(outside) => not_opened(screen, form.number, outside),
     }
 }
 
 /// Does it, and shows the ticket with what came of it; a refusal keeps what was typed.
-async fn done(app: &App, opened: Opened, screen: Screen, form: ActForm) -> Result<HttpResponse, Problem> {
-    let result = match form.order() {
-        Ok(order) => desk::act(app, opened.clone(), order, None).await.map(drop),
-        Err(refusal) => Err(refusal.into()),
-    };
+async fn done(
+    app: &App,
+    opened: Opened,
+    screen: Screen,
+    form: ActForm,
+    files: Vec<PageFile>,
+) -> Result<HttpResponse, Problem> {
+    let result = do_it(app, &opened, &form, files).await;
     let told = match result.map_err(Error::outside) {
         Ok(()) if form.verb == "rate" && form.solved == "no" => Told::of(screen.say("done.unsolved")),
         Ok(()) => Told::of(screen.say(&format!("done.{}", form.verb))),
@@ -199,6 +209,23 @@ async fn done(app: &App, opened: Opened, screen: Screen, form: ActForm) -> Resul
         }
     };
     shown(app, &opened, screen, form.code, told).await
+}
+
+/// Adds files before words: a file that is not fit leaves the words in their field.
+async fn do_it(app: &App, opened: &Opened, form: &ActForm, files: Vec<PageFile>) -> Result<(), Error> {
+    if form.verb != "add" || files.is_empty() {
+        return desk::act(app, opened.clone(), form.order()?, None).await.map(drop);
+    }
+    for (nth, PageFile { arriving, name }) in files.into_iter().enumerate() {
+        let arriving = arriving.ok_or_else(too_large)?;
+        let upload = Upload { arriving, name, shown: true, also_for: Vec::new() };
+        let key = (form.key.len() >= KEY_CHARS_MIN).then(|| format!("{}/{nth}", form.key));
+        attachments::attach(app, opened.clone(), upload, key).await?;
+    }
+    if form.words.trim().is_empty() {
+        return Ok(());
+    }
+    desk::act(app, opened.clone(), form.order()?, None).await.map(drop)
 }
 
 /// What a page of a ticket says on top.
@@ -231,13 +258,48 @@ async fn shown(
     let mut builder = HttpResponseBuilder::new(told.status);
     // Nothing of it may be kept: the forms hold the code.
     builder.insert_header((header::CACHE_CONTROL, "no-store"));
-    answered(builder, &TicketPage::of(&story, screen, code, promised, told))
+    let attached = Attached::grouped(app, &story.file.attachments, &screen);
+    let page = TicketPage { attached, ..TicketPage::of(&story, screen, code, promised, told) };
+    answered_with_senses(builder, &page)
 }
 
 /// A line of the course.
 struct Line {
     at: String,
     words: String,
+}
+
+/// A photo, voice note or document of the ticket.
+struct Attached {
+    /// Where its picture, or its sound, is for a while.
+    shown: String,
+    /// Where all of it is.
+    whole: String,
+    is_photo: bool,
+    is_voice: bool,
+}
+
+impl Attached {
+    /// The attachments under their two headings.
+    fn grouped(app: &App, all: &[Attachment], screen: &Screen) -> Vec<(String, Vec<Self>)> {
+        let groups = [(true, "ticket.your_files"), (false, "ticket.shown_files")];
+        let groups = groups.map(|(by_resident, key)| {
+            let group = all.iter().filter(|it| it.by_resident == by_resident);
+            (screen.say(key), group.map(|it| Self::of(app, it)).collect::<Vec<_>>())
+        });
+        groups.into_iter().filter(|it| !it.1.is_empty()).collect()
+    }
+
+    fn of(app: &App, it: &Attachment) -> Self {
+        let is_photo = it.filed.media.is_photo();
+        let address = |part| format!("/sent/{}", enclosures::pass(app, &it.filed, part));
+        Self {
+            shown: address(if is_photo { Part::Thumbnail } else { Part::Whole }),
+            whole: address(Part::Whole),
+            is_photo,
+            is_voice: it.filed.duration_ms.is_some(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -256,6 +318,10 @@ struct TicketPage {
     supplements: Vec<String>,
     replies: Vec<String>,
     lines: Vec<Line>,
+    /// What the resident sent and what staff show, each under its heading.
+    attached: Vec<(String, Vec<Attached>)>,
+    /// Of the form that adds something.
+    key: String,
     may: Vec<Verb>,
     points: Vec<(u8, String)>,
 }
@@ -284,6 +350,8 @@ impl TicketPage {
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
             replies: replies.map(|it| owned(&text::reply(it.id))).collect(),
             lines: lines.collect(),
+            attached: Vec::new(),
+            key: format!("{:032x}", rand::random::<u128>()),
             may: file.actions.clone(),
             points: (1..=5).rev().map(|it| (it, screen.say(&format!("points.{it}")))).collect(),
             screen,
@@ -324,6 +392,8 @@ fn in_words(step: &Step, screen: &Screen) -> Option<String> {
         TicketEvent::Split { .. } => "split",
         TicketEvent::Withdrawn {} => "withdrawn",
         TicketEvent::Supplemented {} => "supplemented",
+        TicketEvent::AttachmentAdded { by_resident: true, .. } => "attached",
+        TicketEvent::AttachmentAdded { shown: true, .. } => "attached_for_you",
         TicketEvent::Escalated { .. } => "escalated",
         TicketEvent::Published {} => "published",
         _ => return None,

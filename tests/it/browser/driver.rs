@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -13,6 +14,9 @@ use serde_json::{Value, json};
 
 /// What brings Chromium, its driver, fonts and axe-core.
 const HINT: &str = "run scripts/setup, which brings it";
+/// Shift and Control, and what releases them.
+const HELD: [char; 2] = ['\u{E008}', '\u{E009}'];
+const RELEASE: char = '\u{E000}';
 /// A machine that is busy with other tests may need this long for a page.
 const WITHIN: Duration = Duration::from_mins(1);
 
@@ -165,6 +169,11 @@ impl Browser {
         self.client.goto(&format!("{}{path}", self.origin)).await.unwrap();
     }
 
+    /// Ends the session of whoever is signed in, and keeps how pages look.
+    pub(super) async fn forget(&self) {
+        self.client.delete_cookie("__Host-session").await.unwrap();
+    }
+
     pub(super) async fn back(&self) {
         self.client.back().await.unwrap();
     }
@@ -198,8 +207,31 @@ impl Browser {
         field.send_keys(text).await.unwrap_or_else(|fault| panic!("cannot type in {selector}: {fault}"));
     }
 
-    /// Presses keys where the focus is.
+    /// Presses keys where the focus is, one after the other; Shift and Control are held until a null.
     pub(super) async fn press(&self, keys: &str) {
+        let (mut actions, mut held) = (KeyActions::new("keys".to_owned()), Vec::new());
+        for value in keys.chars() {
+            if value == RELEASE {
+                for value in held.drain(..) {
+                    actions = actions.then(KeyAction::Up { value });
+                }
+                continue;
+            }
+            actions = actions.then(KeyAction::Down { value });
+            if HELD.contains(&value) {
+                held.push(value);
+            } else {
+                actions = actions.then(KeyAction::Up { value });
+            }
+        }
+        for value in held {
+            actions = actions.then(KeyAction::Up { value });
+        }
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Sends keys to what has the focus, all at once; Control is held until a null.
+    pub(super) async fn type_in(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 

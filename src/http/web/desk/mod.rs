@@ -189,6 +189,7 @@ pub(super) struct Frame {
     pub(super) name: String,
     pub(super) links: Vec<Link>,
     pub(super) n_unread: usize,
+    missing_year: Option<i32>,
     /// The hidden field of every form.
     pub(super) csrf: String,
 }
@@ -225,6 +226,7 @@ impl Frame {
             zone: glance.zone,
             now: app.clock.now(),
             n_unread: glance.n_unread,
+            missing_year: glance.missing_year,
             name: caller.name().to_owned(),
             csrf: caller.form_token().to_owned(),
             screen,
@@ -243,6 +245,11 @@ impl Frame {
         } else {
             self.n_unread.to_string()
         }
+    }
+
+    /// The alarm that stands on every page while a year's official days are missing.
+    pub(super) fn alarm(&self) -> Option<String> {
+        self.missing_year.map(|year| self.say_with("desk.missing_year", &[("year", &year.to_string())]))
     }
 
     pub(in crate::http::web) fn unread_in_words(&self) -> String {

@@ -8,6 +8,8 @@ use crate::domain::refusal::{FieldFault, Refusal};
 use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf, Submission};
 use crate::domain::ticket::{Channel, Kind};
 use crate::domain::value::At;
+use crate::notify::catalogue::{self, Language};
+use crate::service::enclosures::Enclosures;
 use crate::service::guide::Guide;
 use crate::words;
 
@@ -65,6 +67,13 @@ pub struct ReportForm {
     pub(super) here: String,
     /// The question that the button leads to; `send` or nothing on the last one.
     pub(super) go: String,
+    /// What was enclosed on an earlier page, sealed; the files themselves come as `photo`, `photos` and `voice`.
+    pub(super) enclosed: String,
+    /// Which of the enclosed files is taken out again, from 0.
+    pub(super) take_out: String,
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(super) enclosures: Enclosures,
     /// After a change of look the page is drawn again.
     pub(super) set: String,
     pub(super) back: String,
@@ -115,6 +124,9 @@ impl ReportForm {
         let here = Step::parse(&self.here);
         if !self.set.is_empty() {
             return Turn::Show(here.unwrap_or(Step::What));
+        }
+        if !self.take_out.is_empty() {
+            return Turn::Show(Step::Words);
         }
         let Some(target) = self.target(here) else { return self.last(guide, now) };
         let is_back = here.is_some_and(|it| target < it);
@@ -199,7 +211,9 @@ impl ReportForm {
             community: self.community.clone(),
             kind: Kind::parse(&self.kind),
             category: given(&self.category),
+            subject: self.enclosures_speak().then(|| self.subject()),
             description: given(&self.description).or(tile),
+            attachments_expected: Some(self.enclosures.count()).filter(|it| *it > 0),
             location: Some(Location {
                 building: given(&self.building),
                 unit: given(&self.unit),
@@ -221,15 +235,32 @@ impl ReportForm {
         }
     }
 
+    /// True when there are neither words nor a tile, and what is enclosed says it.
+    fn enclosures_speak(&self) -> bool {
+        !self.enclosures.is_empty() && self.description.trim().is_empty() && self.category.is_empty()
+    }
+
+    /// Says what stands for the words. In Chinese always: staff read it, and a form sent twice says the same.
+    fn subject(&self) -> String {
+        let n_voices = self.enclosures.list().iter().filter(|it| it.duration().is_some()).count();
+        let key = match (n_voices, self.enclosures.list().len()) {
+            (0, _) => "only_photos",
+            (n_voices, n) if n_voices == n => "only_voice",
+            _ => "only_files",
+        };
+        catalogue::say(Language::Chinese, "report", key, &[]).unwrap_or_else(|_lacking| key.to_owned())
+    }
+
     /// What the page of `step` carries along and does not ask.
     pub(super) fn carried(&self, step: Step) -> Vec<(&'static str, &str)> {
         fn asked<'a>(step: Step, name: &'static str, text: &'a str) -> (&'static str, &'a str, Option<Step>) {
             (name, text, Some(step))
         }
-        let all: [(&'static str, &str, Option<Step>); 20] = [
+        let all: [(&'static str, &str, Option<Step>); 21] = [
             ("key", &self.key, None),
             ("category", &self.category, None),
             ("kind", &self.kind, None),
+            ("enclosed", &self.enclosed, None),
             asked(Step::Danger, "danger_seen", &self.danger_seen),
             asked(Step::Community, "community", &self.community),
             asked(Step::Where, "building", &self.building),
@@ -265,7 +296,7 @@ pub(super) fn step_of(faults: &[FieldFault]) -> Step {
         "community" => Step::Community,
         "category" | "kind" => Step::What,
         "location" => Step::Where,
-        "description" | "subject" | "for" => Step::Words,
+        "description" | "subject" | "for" | "file" => Step::Words,
         "contact" => Step::Hear,
         _ => Step::Check,
     }

@@ -4,6 +4,7 @@
 //! page's buttons say where to go, so that going back keeps what was typed, and only the last one sends.
 
 pub mod answers;
+mod enclosed;
 mod page;
 mod receipt;
 mod tiles;
@@ -12,12 +13,14 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _, web};
 
 use self::answers::{ReportForm, Step, Turn};
+use self::enclosed::Shown;
+pub(super) use self::enclosed::too_large;
 use self::page::ReportPage;
 pub(super) use self::receipt::ReceiptPage;
 pub(super) use self::tiles::Tiles;
-use super::answered;
-use super::form::Form;
+use super::form::FilesForm;
 use super::screen::{Again, Screen, in_language};
+use super::{answered, answered_with_senses};
 use crate::domain::refusal::{FieldFault, Refusal};
 use crate::http::problem::Problem;
 use crate::service::guide::{self, Guide, Neighbours};
@@ -46,14 +49,16 @@ pub async fn answer(
     app: web::Data<App>,
     caller: Caller,
     request: HttpRequest,
-    form: Form<ReportForm>,
+    form: FilesForm<ReportForm>,
 ) -> Result<HttpResponse, Problem> {
-    let guide = guide::read(&app, &form.0.community).await?;
-    let form = form.0.read(&guide);
+    let FilesForm { form, files } = form;
+    let guide = guide::read(&app, &form.community).await?;
+    let (form, faults) = enclosed::take_in(&app, form.read(&guide), files).await?;
     let screen = Screen::of(&request).again("/report", Again::Answers);
     match form.turn(&guide, app.clock.now()) {
+        _ if !faults.is_empty() => again(&app, screen, guide, form, Step::Words, &faults),
         Turn::Show(step) => shown(&app, screen, guide, form, step).await,
-        Turn::Wrong(step, faults) => again(screen, guide, form, step, &faults),
+        Turn::Wrong(step, faults) => again(&app, screen, guide, form, step, &faults),
         Turn::Send => sent(&app, &caller, screen, guide, form).await,
     }
 }
@@ -70,24 +75,27 @@ async fn shown(
     } else {
         Neighbours::default()
     };
-    let page = ReportPage { neighbours, ..ReportPage::new(screen, guide, form, step) };
+    let enclosed = Shown::all(app, &form.enclosures);
+    let page = ReportPage { neighbours, enclosed, ..ReportPage::new(screen, guide, form, step) };
     let mut builder = HttpResponse::Ok();
     builder.insert_header((header::CACHE_CONTROL, KEPT_FOR_BACK));
-    answered(builder, &page)
+    answered_with_senses(builder, &page)
 }
 
 /// The question again, with what is wrong.
 fn again(
+    app: &App,
     screen: Screen,
     guide: Guide,
     form: ReportForm,
     step: Step,
     faults: &[FieldFault],
 ) -> Result<HttpResponse, Problem> {
-    let page = ReportPage::new(screen, guide, form, step).with_faults(faults);
+    let enclosed = Shown::all(app, &form.enclosures);
+    let page = ReportPage { enclosed, ..ReportPage::new(screen, guide, form, step) }.with_faults(faults);
     let mut builder = HttpResponse::UnprocessableEntity();
     builder.insert_header((header::CACHE_CONTROL, KEPT_FOR_BACK));
-    answered(builder, &page)
+    answered_with_senses(builder, &page)
 }
 
 async fn sent(
@@ -100,10 +108,12 @@ async fn sent(
     match take_in(app, caller, &guide, &form).await {
         Ok(receipt) => {
             let code = receipt.receipt_code.clone();
-            let page = ReceiptPage::new(app, screen, &receipt.ticket, code).await?;
+            // The matter is in: a file that is not is told on the receipt, and can be added.
+            let is_whole = form.enclosures.attach(app, &receipt.ticket, &form.key).await.is_ok();
+            let page = ReceiptPage::new(app, screen, &receipt.ticket, code).await?.lacking(!is_whole);
             answered(HttpResponse::Created(), &page)
         }
-        Err(error) => not_taken(screen, guide, form, error),
+        Err(error) => not_taken(app, screen, guide, form, error),
     }
 }
 
@@ -115,11 +125,17 @@ async fn take_in(app: &App, caller: &Caller, guide: &Guide, form: &ReportForm) -
 }
 
 /// The form again with what was typed, whatever the refusal: nobody writes a matter down twice.
-fn not_taken(screen: Screen, guide: Guide, form: ReportForm, error: Error) -> Result<HttpResponse, Problem> {
+fn not_taken(
+    app: &App,
+    screen: Screen,
+    guide: Guide,
+    form: ReportForm,
+    error: Error,
+) -> Result<HttpResponse, Problem> {
     let outside = error.outside();
     if let Outside::Refused(Refusal::Invalid(faults)) = outside {
         let step = answers::step_of(&faults.0);
-        return again(screen, guide, form, step, &faults.0);
+        return again(app, screen, guide, form, step, &faults.0);
     }
     if matches!(outside, Outside::Refused(Refusal::KeyReused)) {
         let told = vec![(String::new(), screen.say("report.sent_before"))];

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::answers::{ReportForm, Step};
+use super::enclosed::Shown;
 use super::tiles::{Tiles, name_of};
 use crate::domain::refusal::FieldFault;
 use crate::domain::ticket::{Channel, Kind};
@@ -26,6 +27,7 @@ pub(super) struct ReportPage {
     /// Kinds that are chosen instead of a category.
     pub(super) kinds: [Kind; 5],
     pub(super) channels: Vec<(&'static str, String)>,
+    pub(super) enclosed: Vec<Shown>,
 }
 
 impl ReportPage {
@@ -36,16 +38,22 @@ impl ReportPage {
         let tiles = Tiles::of(&guide, screen.language);
         let kinds = [Kind::Suggestion, Kind::Enquiry, Kind::Praise, Kind::Complaint, Kind::Report];
         let (neighbours, faults) = (Neighbours::default(), Vec::new());
-        Self { screen, form, step, guide, neighbours, faults, tiles, kinds, channels }
+        let enclosed = Vec::new();
+        Self { screen, form, step, guide, neighbours, faults, tiles, kinds, channels, enclosed }
     }
 
     pub(super) fn with_faults(mut self, faults: &[FieldFault]) -> Self {
         let told = faults.iter().map(|it| {
-            let id = it.field.rsplit('.').next().unwrap_or_default().to_owned();
+            let id = it.field.rsplit('.').next().unwrap_or_default();
+            let id = if id == "file" { "photos" } else { id }.to_owned();
             (id, in_language(&it.message, self.screen.language).to_owned())
         });
         self.faults = told.collect();
         self
+    }
+
+    fn is_words(&self) -> bool {
+        self.step == Step::Words
     }
 
     fn is_wrong(&self, id: &str) -> bool {
@@ -102,9 +110,23 @@ impl ReportPage {
         parts.chain(place).collect::<Vec<_>>().join(" · ")
     }
 
+    /// What is enclosed, in words; empty for nothing.
+    fn enclosures(&self) -> String {
+        let all = self.form.enclosures.list();
+        let n_voices = all.iter().filter(|it| it.duration().is_some()).count();
+        let told = |key: &str, n: usize| {
+            (n > 0).then(|| self.screen.say_with(&format!("report.{key}"), &[("n", &n.to_string())]))
+        };
+        let parts = [told("n_photos", all.len() - n_voices), told("n_voices", n_voices)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    }
+
     /// The words, or what stands for them.
     fn words(&self) -> String {
         let words = self.form.description.trim();
+        if words.is_empty() && !self.form.enclosures.is_empty() && self.form.category.is_empty() {
+            return String::new();
+        }
         if words.is_empty() { self.chosen() } else { words.to_owned() }
     }
 

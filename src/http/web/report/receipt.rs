@@ -20,6 +20,8 @@ pub(in crate::http::web) struct ReceiptPage {
     promised: Vec<Promised>,
     qr: Option<Qr>,
     is_danger: bool,
+    /// Some file that came with it is not kept.
+    is_lacking: bool,
 }
 
 impl ReceiptPage {
@@ -42,9 +44,14 @@ impl ReceiptPage {
             promised: promised(&clocks, zone, &screen),
             qr: Qr::of(&address),
             is_danger: ticket.suspected_emergency,
+            is_lacking: false,
             number: ticket.number.clone(),
             screen: screen.again("/track", Again::Sent(fields)),
             code,
         })
+    }
+    /// The same where a file that came with it could not be kept.
+    pub(in crate::http::web) fn lacking(self, is_lacking: bool) -> Self {
+        Self { is_lacking, ..self }
     }
 }
