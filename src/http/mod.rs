@@ -107,6 +107,7 @@ routes! {
     POST "/desk/tickets/{number}/{verb}" => web::desk::ticket::act::act;
     GET "/lead" => web::lead::page;
     GET "/lead/tickets" => web::lead::tickets::page;
+    GET "/lead/bulletin" => web::lead::bulletin::page;
     GET "/desk/account" => web::desk::account::page;
     POST "/desk/account/password" => web::desk::account::change_password;
     POST "/desk/account/sessions" => web::desk::account::end_sessions;
@@ -217,6 +218,7 @@ routes! {
     GET "/api/v1/stats/series" => api::statistics::series;
     GET "/api/v1/stats/breakdown" => api::statistics::breakdown;
     GET "/api/v1/stats/backlog" => api::statistics::backlog;
+    GET "/api/v1/stats/bulletin" => api::bulletin::bulletin;
 
     // Signing in.
     POST "/api/v1/auth/login" => api::auth::login;

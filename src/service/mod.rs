@@ -36,6 +36,7 @@ pub mod queue;
 pub mod receipts;
 pub mod rounds;
 pub mod setup;
+pub mod shared;
 pub mod simulate;
 pub mod slips;
 mod standing;

@@ -41,6 +41,7 @@ mod queue;
 mod rosters;
 mod scans;
 mod setup;
+mod shared;
 mod sign_in;
 mod simulate;
 mod slips;

@@ -89,6 +89,9 @@ struct TicketPage {
     file_key: String,
     /// What else there is in the same building.
     neighbours: Option<String>,
+    merged_title: String,
+    /// Numbers of what is merged into it.
+    merged: Vec<String>,
 }
 
 /// A ticket.
@@ -171,6 +174,8 @@ impl TicketPage {
             clocks: time.clocks.iter().map(|it| ClockLine::of(&frame, it, dossier.zone)).collect(),
             holding: parts::holding(&frame, dossier, time.holding.as_deref()),
             neighbours: ticket.building.as_ref().map(|it| format!("/desk?view=all&building={}", segment(it))),
+            merged_title: frame.say_with("ticket_page.merged", &[("n", &file.merged.len().to_string())]),
+            merged: file.merged.clone(),
             templates: if may(Verb::Reply) { dossier.choices.templates.clone() } else { Vec::new() },
             files: files::lines(&frame, dossier),
             may_add_file: files::may_add(opened),
