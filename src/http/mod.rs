@@ -92,6 +92,8 @@ routes! {
     POST "/desk/mailboxes/{code}" => web::desk::mailboxes::one::open;
     GET "/desk/collections/{id}" => web::desk::mailboxes::collection::page;
     POST "/desk/collections/{id}/letters" => web::desk::mailboxes::letter::account_for;
+    POST "/desk/collections/{id}/attachments" => web::desk::mailboxes::files::add;
+    GET "/desk/collections/{id}/attachments/{attachment}" => web::desk::mailboxes::files::whole;
     POST "/desk/collections/{id}/confirm" => web::desk::mailboxes::collection::confirm;
     POST "/desk/collections/{id}/close" => web::desk::mailboxes::collection::close;
     GET "/desk/slips" => web::desk::slips::page;

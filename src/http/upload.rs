@@ -25,7 +25,7 @@ const PASSED_OVER_MAX: usize = 5 * BYTES_MAX;
 /// How long the next piece may take to arrive.
 const PIECE_WITHIN: Duration = Duration::from_secs(30);
 /// How long a whole upload may take: 20 MB on a poor line.
-pub(super) const WHOLE_WITHIN: Duration = Duration::from_mins(10);
+const WHOLE_WITHIN: Duration = Duration::from_mins(10);
 
 /// The form as documented; it is read by hand, piece by piece.
 #[derive(ToSchema)]
@@ -204,7 +204,7 @@ fn too_large() -> Problem {
     WebFault::TooLarge { bytes_max: BYTES_MAX }.into()
 }
 
-pub(super) fn broken() -> Problem {
+fn broken() -> Problem {
     WebFault::Malformed(
         "表单没有传完整或格式不对，请重试。 The form did not arrive whole or is broken; send it again."
             .to_owned(),
@@ -246,16 +246,16 @@ async fn read(mut form: Multipart, app: &App, known: &[&str]) -> Result<Parts, P
 }
 
 /// The name as it came, in either form of RFC 6266.
-pub(super) fn file_name(given: &header::ContentDisposition) -> Option<String> {
+fn file_name(given: &header::ContentDisposition) -> Option<String> {
     let extended = given.get_filename_ext().and_then(|it| String::from_utf8(it.value.clone()).ok());
     extended.or_else(|| given.get_filename().map(str::to_owned))
 }
 
-pub(super) async fn piece<T>(next: impl Future<Output = T>) -> Result<T, Problem> {
+async fn piece<T>(next: impl Future<Output = T>) -> Result<T, Problem> {
     tokio::time::timeout(PIECE_WITHIN, next).await.map_err(|_late| WebFault::TooSlow.into())
 }
 
-pub(super) async fn take_file(field: &mut Field, arriving: &mut Arriving) -> Result<(), Problem> {
+async fn take_file(field: &mut Field, arriving: &mut Arriving) -> Result<(), Problem> {
     while let Some(bytes) = piece(field.next()).await? {
         let bytes = bytes.map_err(|_cause| broken())?;
         if arriving.n_bytes() + bytes.len() as u64 > BYTES_MAX as u64 {
@@ -266,7 +266,7 @@ pub(super) async fn take_file(field: &mut Field, arriving: &mut Arriving) -> Res
     Ok(())
 }
 
-pub(super) async fn text(field: &mut Field, n_rest: &mut usize) -> Result<String, Problem> {
+async fn text(field: &mut Field, n_rest: &mut usize) -> Result<String, Problem> {
     let mut text = Vec::new();
     while let Some(bytes) = piece(field.next()).await? {
         text.extend(bytes.map_err(|_cause| broken())?);

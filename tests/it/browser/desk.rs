@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::marks::STAFF;
 use super::{Visit, browse};
 use crate::builders::PASSWORD;
-use crate::collections::{mailbox, open};
+use crate::collections::{letter, mailbox, open};
 
 const ENTER: &str = "\u{E007}";
 const TAB: &str = "\u{E004}";
@@ -50,20 +51,20 @@ fn twenty_letters_are_registered_by_keyboard_alone() {
             )).await;
             if nth == 20 {
                 // The last is a letter of thanks: Esc, s, its reason, Enter.
-                browser.press(ESCAPE).await;
+                browser.type_in(ESCAPE).await;
                 browser.press_anywhere("s").await;
-                browser.press("感").await;
-                browser.press(&format!("{TAB}{TAB}{ENTER}")).await;
+                browser.type_in("感").await;
+                browser.type_in(&format!("{TAB}{TAB}{ENTER}")).await;
             } else if nth % 2 == 0 {
                 // Enter in a line of the form registers the letter too.
-                browser.press(&format!("第 {nth} 封：楼道灯不亮{TAB}路{TAB}{TAB}{nth}{ENTER}")).await;
+                browser.type_in(&format!("第 {nth} 封：楼道灯不亮{TAB}路{TAB}{TAB}{nth}{ENTER}")).await;
             } else {
-                browser.press(&format!("第 {nth} 封：楼道灯不亮{CONTROL}{ENTER}{RELEASE}")).await;
+                browser.type_in(&format!("第 {nth} 封：楼道灯不亮{CONTROL}{ENTER}{RELEASE}")).await;
             }
         }
         // The focus lies on the button that closes it.
         visit.until("document.activeElement.matches('form[action$=close] button')").await;
-        browser.press(ENTER).await;
+        browser.type_in(ENTER).await;
         visit.until("document.querySelector('.told.done')?.textContent.includes('已关闭')").await;
 
         let path = format!("/api/v1/collections/{id}");
@@ -174,5 +175,111 @@ fn no_typed_word_is_lost_when_somebody_else_is_faster() {
         assert_eq!(browser.ask("return document.querySelector('#note-text').value").await, "还没写完的备注");
         let ticket = tokio::task::block_in_place(|| visit.world.ticket("triager", &number));
         assert_eq!(ticket["replies"][0]["text"], words);
+    });
+}
+
+/// A community in which every page has something to show; gives a ticket, a report's opening and a calendar.
+fn settle(visit: &Visit) -> (String, i64) {
+    for username in ["clerk", "triager", "handler", "supervisor", "auditor", "admin"] {
+        visit.world.know(username);
+    }
+    let schedule = json!({"weekdays": ["mon"], "time": "16:30"});
+    mailbox(
+        &visit.world,
+        "M1",
+        "YD",
+        json!({"place": "凉亭东侧", "key_holder": "clerk", "schedule": schedule}),
+    );
+    let id = open(&visit.world, 3);
+    letter(&visit.world, id, json!({"tickets": [{"description": "凉亭的灯不亮"}]})).expect(201);
+    letter(&visit.world, id, json!({"set_aside": "thanks", "note": "感谢物业"})).expect(201);
+    let contact = json!({"location": {"building": "3"}, "contact": {"name": "李奶奶", "phone": "13800001234", "channel": "call"}});
+    let receipt = visit.world.submit(contact);
+    let later = json!({"due_at": "2026-12-03T17:30:00+08:00", "reason": "等配件"});
+    visit.world.steps(
+        &receipt.number,
+        &[
+            ("triager", "accept", json!({"category": "street_light", "priority": "urgent"})),
+            ("triager", "assign", json!({"unit": "WY", "supporting": ["ZY"], "note": "请今天去看"})),
+            ("handler", "acknowledge", json!({})),
+            ("handler", "extend", later),
+            ("supervisor", "urge", json!({"text": "请抓紧"})),
+        ],
+    );
+    let answered = visit.world.submit(json!({"subject": "楼道的门关不上"}));
+    visit.world.resolve(&answered.number);
+    for (part, fields) in [
+        ("policies", json!({"code": "own", "name": "本社区", "node": "YD"})),
+        ("calendars", json!({"code": "own", "name": "日历", "node": "YD"})),
+        ("templates", json!({"code": "own", "name": "办结", "node": "YD", "text": "{result}"})),
+        ("kiosks", json!({"code": "K1", "name": "大厅", "node": "YD"})),
+    ] {
+        let path = format!("/api/v1/{part}");
+        visit.world.app.post(&path, &fields).bearer(&visit.world.token("admin")).send().expect(201);
+    }
+    (receipt.number, id)
+}
+
+impl Visit {
+    /// Every page of each role in turn, with all that is wrong told at once.
+    async fn check_staff_pages(&self) {
+        let (number, id) = tokio::task::block_in_place(|| settle(self));
+        let ticket = format!("/desk/tickets/{number}");
+        let collection = format!("/desk/collections/{id}");
+        let trail = format!("/audit/tickets/{number}");
+        let of: [(&str, &[&str]); 6] = [
+            ("clerk", &["/desk/mailboxes", "/desk/mailboxes/M1", &collection, "/desk/slips", "/desk/new"]),
+            ("triager", &["/desk", "/desk?view=all&q=%E7%81%AF", &ticket, "/desk/account"]),
+            ("handler", &["/desk/mine", &ticket, "/desk/notices"]),
+            ("supervisor", &["/desk/watch", &ticket, &collection]),
+            ("auditor", &["/audit", &trail, "/audit/setup", "/audit?verify=true"]),
+            (
+                "admin",
+                &[
+                    "/admin/nodes",
+                    "/admin/nodes/YD",
+                    "/admin/users",
+                    "/admin/users/clerk",
+                    "/admin/categories",
+                    "/admin/mailboxes/M1?node=YD",
+                    "/admin/policies/own?node=YD",
+                    "/admin/calendars/own?node=YD",
+                    "/admin/templates/own?node=YD",
+                    "/admin/kiosks/K1?node=YD",
+                    "/admin/rosters",
+                ],
+            ),
+        ];
+        let mut faults = Vec::new();
+        self.browser.go("/login").await;
+        faults.extend(self.faults("/login", &STAFF).await);
+        for (username, pages) in of {
+            self.browser.forget().await;
+            self.sign_in(username).await;
+            for page in pages {
+                self.browser.go(page).await;
+                faults.extend(self.faults(&format!("{username} {page}"), &STAFF).await);
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+}
+
+#[test]
+fn every_staff_page_keeps_its_marks_in_chinese() {
+    browse(async |visit| {
+        visit.browser.with_axe().await;
+        visit.check_staff_pages().await;
+    });
+}
+
+#[test]
+fn every_staff_page_keeps_its_marks_in_english() {
+    browse(async |visit| {
+        visit.browser.go("/").await;
+        visit.browser.click(".look [value=language]").await;
+        visit.browser.find("html[lang=en]").await;
+        visit.browser.with_axe().await;
+        visit.check_staff_pages().await;
     });
 }

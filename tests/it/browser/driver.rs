@@ -169,6 +169,11 @@ impl Browser {
         self.client.goto(&format!("{}{path}", self.origin)).await.unwrap();
     }
 
+    /// Ends the session of whoever is signed in, and keeps how pages look.
+    pub(super) async fn forget(&self) {
+        self.client.delete_cookie("__Host-session").await.unwrap();
+    }
+
     pub(super) async fn back(&self) {
         self.client.back().await.unwrap();
     }
@@ -223,6 +228,11 @@ impl Browser {
             actions = actions.then(KeyAction::Up { value });
         }
         self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Sends keys to what has the focus, all at once; Control is held until a null.
+    pub(super) async fn type_in(&self, keys: &str) {
+        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 
     /// Presses keys where nothing has the focus.

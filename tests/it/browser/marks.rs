@@ -8,8 +8,25 @@ use crate::builders::Receipt;
 const MARKS: &str = include_str!("marks.js");
 /// 320 px is 400 % zoom on a screen of 1280 (WCAG 1.4.10).
 const WIDTHS: [u32; 4] = [320, 360, 768, 1080];
-/// A page with all that it loads.
-const BYTES_MAX: u64 = 60 * 1024;
+
+/// What is asked of a page.
+pub(super) struct Limits {
+    /// Least side of a target, in pixels.
+    target: u32,
+    /// Least size of text, in pixels.
+    text: u32,
+    /// Least height of a line, by its text's size.
+    lines: f64,
+    contrast: f64,
+    /// A page with all that it loads.
+    bytes_max: u64,
+}
+
+/// Old readers, and a poor connection.
+const RESIDENTS: Limits = Limits { target: 60, text: 18, lines: 1.5, contrast: 7.0, bytes_max: 60 * 1024 };
+/// Staff at a desk or with one thumb (WCAG 2.2 AA).
+pub(super) const STAFF: Limits =
+    Limits { target: 44, text: 16, lines: 1.2, contrast: 4.5, bytes_max: 100 * 1024 };
 
 const AXE: &str = "axe.run(document, { runOnly: { type: 'tag', values: \
     ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } }).then((it) => \
@@ -20,10 +37,23 @@ const WEIGHT: &str = "const all = [...performance.getEntriesByType('navigation')
     ...performance.getEntriesByType('resource')]; const sizes = new Map(all.map((it) => [it.name, it.encodedBodySize])); \
     return [...sizes.values()].reduce((sum, it) => sum + it, 0)";
 
+fn marks(limits: &Limits) -> String {
+    let Limits { target, text, lines, contrast, .. } = limits;
+    let limits = json!({"target": target, "text": text, "lines": lines, "contrast": contrast});
+    format!("const limits = {limits};\n{MARKS}")
+}
+
 impl Visit {
-    /// Everything that is wrong with the page that is shown.
+    /// Everything that is wrong with the residents' page that is shown.
     pub(super) async fn check(&self, page: &str) {
+        let faults = self.faults(page, &RESIDENTS).await;
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    /// What is wrong with the page that is shown.
+    pub(super) async fn faults(&self, page: &str, limits: &Limits) -> Vec<String> {
         let mut faults: Vec<String> = Vec::new();
+        let marks = marks(limits);
         let mut told = async |at: String, script: &str| {
             let found = if script == AXE {
                 self.browser.ask_later(AXE).await
@@ -38,26 +68,26 @@ impl Visit {
         self.browser.ask("document.querySelectorAll('details').forEach((it) => { it.open = true; })").await;
         for width in WIDTHS {
             self.browser.width(width).await;
-            told(format!("at {width} px"), MARKS).await;
+            told(format!("at {width} px"), &marks).await;
         }
         self.browser.width(360).await;
         self.browser.is_dark(false).await;
         told("light".to_owned(), AXE).await;
         self.browser.ask("document.documentElement.classList.add('size-30')").await;
-        told("largest text".to_owned(), MARKS).await;
+        told("largest text".to_owned(), &marks).await;
         self.browser.ask("document.documentElement.classList.replace('size-30', 'strong')").await;
-        told("strong".to_owned(), MARKS).await;
+        told("strong".to_owned(), &marks).await;
         told("strong".to_owned(), AXE).await;
         self.browser.ask("document.documentElement.classList.remove('strong')").await;
         self.browser.is_dark(true).await;
-        told("dark".to_owned(), MARKS).await;
+        told("dark".to_owned(), &marks).await;
         told("dark".to_owned(), AXE).await;
         self.browser.is_dark(false).await;
         let weight = self.browser.ask(WEIGHT).await.as_u64().unwrap();
-        if weight > BYTES_MAX {
+        if weight > limits.bytes_max {
             faults.push(format!("{page} weighs {weight} bytes"));
         }
-        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        faults
     }
 
     /// Opens every page of the residents in turn.
@@ -147,7 +177,7 @@ fn the_marks_are_measured() {
             document.querySelector('.quiet').style.cssText = 'min-height:0;height:20px';";
         visit.browser.ask(spoil).await;
 
-        let found = visit.browser.ask(MARKS).await;
+        let found = visit.browser.ask(&marks(&RESIDENTS)).await;
 
         let found = found.as_array().unwrap().iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n");
         for fault in ["scrolls sideways", "small target", "small text", "tight lines", "contrast"] {

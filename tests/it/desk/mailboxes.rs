@@ -1,8 +1,10 @@
 //! From the box to the desk on pages: an opening, its count, each letter, and the closing.
 
+use image::ImageFormat;
 use serde_json::{Value, json};
 
 use super::{Browser, EVIL, encoded, hidden};
+use crate::attachments::photo;
 use crate::builders::World;
 use crate::collections::mailbox;
 use crate::harness::both_worlds;
@@ -103,6 +105,31 @@ both_worlds! {
         let page = clerk.post(&format!("{path}/letters"), &[("do", "aside"), ("note", "看不懂的字")]).expect(422).text;
         assert!(page.contains("请选搁置的原因") && page.contains("value=\"看不懂的字\""), "{page}");
         assert_eq!(read(&world, &path)["letters"], json!([]));
+    }
+
+    fn a_scan_stands_beside_the_form_of_its_letter_and_goes_along_with_its_ticket(world) {
+        mailbox(&world, "M1", "YD", json!({}));
+        let clerk = Browser::of(&world, "clerk");
+        let path = open(&clerk, "2");
+        let (files, scan) = (format!("{path}/attachments"), photo(64, 48, ImageFormat::Jpeg));
+        clerk.upload(&files, &[("letter", "1")], Some(("第一封.jpg", &scan))).expect(303);
+        clerk.upload(&files, &[("letter", "")], Some(("开箱.jpg", &photo(32, 32, ImageFormat::Jpeg)))).expect(303);
+        assert!(clerk.upload(&files, &[("letter", "9")], Some(("x.jpg", &scan))).expect(422).text.contains("请填 1 到 2"));
+        clerk.upload(&files, &[("letter", "1")], None).expect(422);
+        Browser::of(&world, "leader").upload(&files, &[], Some(("x.jpg", &scan))).expect(403);
+        Browser::of(&world, "other").upload(&files, &[], Some(("x.jpg", &scan))).expect(404);
+
+        let page = clerk.page(&path);
+        assert!(page.contains(&format!("<img src=\"{files}/1\"")) && page.contains("这封信的扫描件"), "{page}");
+        assert!(page.contains("开箱.jpg"), "{page}");
+        assert_eq!(clerk.get(&format!("{files}/1")).expect(200).header("content-type"), "image/jpeg");
+        Browser::of(&world, "leader").get(&format!("{files}/1")).expect(403);
+        Browser::of(&world, "other").get(&format!("{files}/1")).expect(404);
+        let registered = register(&clerk, &path, &[("description", "灯不亮")]).expect(201).text;
+        assert!(!registered.contains("这封信的扫描件"), "{registered}");
+        let number = read(&world, &path)["letters"][0]["tickets"][0].as_str().unwrap().to_owned();
+        let page = clerk.page(&format!("/desk/tickets/{number}"));
+        assert!(page.contains(&format!("/desk/tickets/{number}/attachments/1")) && page.contains("<details open><summary><img"), "{page}");
     }
 
     fn only_a_supervisor_closes_it_short_with_a_reason(world) {

@@ -8,7 +8,6 @@ use actix_multipart::Multipart;
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, dev, web};
-use futures_util::StreamExt as _;
 use subtle::ConstantTimeEq as _;
 
 use super::{Turned, own_path};
@@ -16,9 +15,10 @@ use crate::domain::accounts::SESSION_MAX;
 use crate::domain::people::{Actor, Staff};
 use crate::domain::refusal::Refusal;
 use crate::http::ClientAddress;
+use crate::http::body::BYTES_MAX;
 use crate::http::limits::Limits;
 use crate::http::problem::{Problem, WebFault};
-use crate::http::upload;
+use crate::http::upload::{self, PageFile, PageParts};
 use crate::http::web::form::{cross_site, is_own, pairs_of};
 use crate::service::accounts::{self, OnPages, SignedIn};
 use crate::service::attachments::{self, Upload};
@@ -225,43 +225,20 @@ pub struct SentFile {
 impl SentFile {
     /// Takes the form in: its fields, and its file if one was chosen.
     ///
-    /// The token comes before the file, so nothing of a form that is not ours is written to disk.
-    ///
     /// # Errors
-    /// 403 for a form that is not of this session; 413, 408, 400 for one that is broken.
+    /// 403 for a form that is not of this session; 413, 408, 400 for one that is broken or too large.
     pub async fn receive(self, app: &App) -> Result<(Sent, Option<Upload>), Problem> {
-        let late = |_late| Problem::from(WebFault::TooSlow);
-        tokio::time::timeout(upload::WHOLE_WITHIN, self.read(app)).await.map_err(late)?
-    }
-
-    async fn read(mut self, app: &App) -> Result<(Sent, Option<Upload>), Problem> {
-        let (mut fields, mut file, mut n_rest, mut is_ours) = (Vec::new(), None, 0, false);
-        while let Some(field) = upload::piece(self.form.next()).await? {
-            let mut field = field.map_err(|_cause| upload::broken())?;
-            let name = field.name().unwrap_or_default().to_owned();
-            if name == "file" && !is_ours {
-                return Err(cross_site());
-            }
-            if name == "file" && file.is_none() {
-                let given = field.content_disposition().and_then(upload::file_name).unwrap_or_default();
-                let mut arriving = attachments::arrive(app)?;
-                upload::take_file(&mut field, &mut arriving).await?;
-                file = Some((arriving, given));
-                continue;
-            }
-            let text = upload::text(&mut field, &mut n_rest).await?;
-            is_ours |= name == "csrf" && self.caller.sent(&text);
-            fields.push((name, text));
-        }
-        if !is_ours {
+        let PageParts { mut fields, files } = upload::receive_page(self.form, app, BYTES_MAX).await?;
+        let token = fields.iter().position(|it| it.0 == "csrf").map(|it| fields.remove(it).1);
+        if !token.is_some_and(|it| self.caller.sent(&it)) {
             return Err(cross_site());
         }
         let sent = Sent { caller: self.caller, fields };
-        // A field in which nothing was chosen comes as an empty file without a name.
-        let file = file.filter(|(arriving, name)| arriving.n_bytes() > 0 || !name.is_empty());
+        let Some(PageFile { arriving, name }) = files.into_iter().next() else { return Ok((sent, None)) };
+        let too_large = || WebFault::TooLarge { bytes_max: attachments::BYTES_MAX };
+        let arriving = arriving.ok_or_else(too_large)?;
         let shown = sent.has("shown");
-        let upload = file.map(|(arriving, name)| Upload { arriving, name, shown, also_for: Vec::new() });
-        Ok((sent, upload))
+        Ok((sent, Some(Upload { arriving, name, shown, also_for: Vec::new() })))
     }
 }
 
@@ -277,8 +254,12 @@ impl FromRequest for SentFile {
             if !is_own {
                 return Err(cross_site().into());
             }
-            let form = form.await.map_err(|_cause| Turned::from(upload::broken()))?;
-            Ok(Self { caller, form })
+            match form.await {
+                Ok(form) => Ok(Self { caller, form }),
+                Err(_cause) => {
+                    Err(Problem::from(WebFault::MediaType { wanted: "multipart/form-data" }).into())
+                }
+            }
         })
     }
 }

@@ -8,6 +8,7 @@ use utoipa::IntoParams;
 use super::super::fields::Input;
 use super::super::left::moment;
 use super::super::{Frame, PageCaller, Sent, Told, Turned, answered, see};
+use super::files::{self, Shot};
 use super::letter::{LetterForm, Registration};
 use crate::domain::mailbox::{CollectionMove, Letter, text};
 use crate::domain::people::Permission;
@@ -115,8 +116,13 @@ struct CollectionPage {
     exceptions: Vec<String>,
     reason: String,
     letters: Vec<LetterLine>,
-    /// Which letter comes next, in words.
+    /// Which letter comes next, and in words.
+    n_next: u32,
     next: String,
+    /// Scans of the letter that comes next.
+    scans: Vec<Shot>,
+    /// Photos of the opening itself.
+    photos: Vec<Shot>,
     registered: Option<Registration>,
     form: Option<LetterForm>,
     may_confirm: bool,
@@ -157,6 +163,9 @@ impl CollectionPage {
             exceptions: it.exceptions().iter().map(|it| frame.say(&format!("exception.{it}"))).collect(),
             reason: file.text(text::REASON).unwrap_or_default().to_owned(),
             letters: it.letters.iter().rev().map(|letter| LetterLine::of(&frame, file, letter)).collect(),
+            n_next: it.next_letter(),
+            scans: files::of_letter(file, Some(it.next_letter())),
+            photos: files::of_letter(file, None),
             next: frame.say_with("collection.next", &[("n", &it.next_letter().to_string())]),
             registered: once.registered,
             form: once.form,

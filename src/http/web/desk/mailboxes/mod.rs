@@ -1,6 +1,7 @@
 //! The red mailboxes: when each is to be opened, what is being registered, and what is not as it should be.
 
 pub mod collection;
+pub mod files;
 pub mod letter;
 pub mod one;
 

@@ -24,6 +24,8 @@ pub(super) struct FileLine {
     /// Who sent it, when, how large it is, whether the resident sees it.
     pub(super) about: String,
     pub(super) is_photo: bool,
+    /// True for the scan of the letter it came in: it is read beside the text.
+    pub(super) is_open: bool,
 }
 
 /// The files, newest first.
@@ -41,6 +43,7 @@ pub(super) fn lines(frame: &Frame, dossier: &Dossier) -> Vec<FileLine> {
             name: named.map_or_else(|| display_name("", it.filed.media), str::to_owned),
             about: about.join(" · "),
             is_photo: it.filed.media == Media::Jpeg,
+            is_open: file.letter.is_some() && it.id == 1,
         }
     };
     file.attachments.iter().rev().map(line).collect()
