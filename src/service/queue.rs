@@ -9,7 +9,7 @@ use crate::domain::people::{Permission, Role, Staff, may};
 use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::search::Query;
 use crate::domain::setup::SetupKind;
-use crate::domain::statistics::{Figure, Part};
+use crate::domain::statistics::{Figure, Hint, Part};
 use crate::domain::ticket::intake::{clean_line, parse_phone};
 use crate::domain::ticket::{Kind, Priority, Source, Status};
 use crate::domain::value::{At, SetupId};
@@ -51,6 +51,8 @@ pub struct Asked {
     pub figure: Option<String>,
     /// Which of the figure's tickets: `numerator`, `denominator` (default), `missed` or `excluded`.
     pub part: Option<String>,
+    /// `closed_without_contact`, `last_hour` or `own_follow_up`: tickets a leader may want to look at.
+    pub hint: Option<String>,
     /// Code of a node: received there or below.
     pub node: Option<String>,
     /// Received at or after, RFC 3339 with offset.
@@ -83,10 +85,11 @@ pub async fn list(app: &App, caller: &Caller, asked: Asked) -> Result<Listed, Er
     if !staff.may_somewhere(Permission::ReadTicket) {
         return Err(Refusal::Forbidden(Permission::ReadTicket).into());
     }
-    if asked.figure.is_some() && !staff.may_somewhere(Permission::ReadStatistics) {
+    let is_of_figures = asked.figure.is_some() || asked.hint.is_some();
+    if is_of_figures && !staff.may_somewhere(Permission::ReadStatistics) {
         return Err(Refusal::Forbidden(Permission::ReadStatistics).into());
     }
-    if asked.figure.is_some() {
+    if is_of_figures {
         super::statistics::catch_up(app).await;
     }
     if phone_of(staff, asked.q.as_deref()).is_some() {
@@ -211,6 +214,10 @@ fn read_figure(
     faults: &mut Faults,
 ) -> Result<(), Error> {
     let part = word("part", asked.part.as_deref(), Part::parse, Part::ALL, faults);
+    filter.hint = word("hint", asked.hint.as_deref(), Hint::parse, Hint::ALL, faults);
+    if asked.node.is_none() && (asked.figure.is_some() || filter.hint.is_some()) {
+        filter.nodes = Some(super::statistics::statistics_nodes(db, staff)?);
+    }
     let Some(name) = &asked.figure else {
         if asked.part.is_some() {
             faults.add("figure", "part 要和 figure 一起用。 Give figure with part.");
@@ -219,9 +226,6 @@ fn read_figure(
     };
     let figure = word("figure", Some(name), Figure::parse, Figure::ALL, faults);
     filter.behind = figure.map(|it| (it, part.unwrap_or(Part::Denominator)));
-    if asked.node.is_none() {
-        filter.nodes = Some(super::statistics::statistics_nodes(db, staff)?);
-    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::schema::{phone_index, statistics_ticket, ticket, ticket_supporting};
 use super::search::{self, Start};
 use super::tickets::{TicketRow, complete};
 use crate::domain::search::Query;
-use crate::domain::statistics::{Figure, Part};
+use crate::domain::statistics::{Figure, Hint, Part};
 use crate::domain::ticket::{Kind, Priority, Source, Status, Ticket, position};
 use crate::domain::value::{AccountId, At, SetupId, TicketId};
 
@@ -64,6 +64,8 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Behind this figure, as its roll-up counted them.
     pub behind: Option<(Figure, Part)>,
+    /// Giving this hint.
+    pub hint: Option<Hint>,
     /// Received in one of these nodes.
     pub nodes: Option<Vec<i64>>,
     pub received_from: Option<At>,
@@ -135,9 +137,13 @@ macro_rules! narrowed {
         if let Some(kind) = filter.kind {
             query = query.filter(ticket::kind.eq(kind.as_str()));
         }
-        if let Some((figure, part)) = filter.behind {
+        let marks = [
+            filter.behind.map(|(figure, part)| (marks_of(part), figure.mark())),
+            filter.hint.map(|it| ("hints", it.mark())),
+        ];
+        for (column, mark) in marks.into_iter().flatten() {
             // The marks are numbers of our own: nothing to bind.
-            let marked = format!("(statistics_ticket.{} & {}) <> 0", marks_of(part), figure.mark());
+            let marked = format!("(statistics_ticket.{column} & {mark}) <> 0");
             query = query.filter(diesel::dsl::exists(
                 statistics_ticket::table
                     .filter(statistics_ticket::ticket_id.eq(ticket::id))

@@ -7,10 +7,13 @@ use serde::Deserialize;
 
 use super::answered;
 use super::screen::Screen;
+use crate::domain::statistics::{Figure, percent};
 use crate::http::reply::segment;
 use crate::http::{Problem, Query};
-use crate::service::App;
+use crate::notify::catalogue::Language;
 use crate::service::board::{self, Board, BoardAsked, Notice};
+use crate::service::statistics::{self, Public, PublicAsked};
+use crate::service::{App, guide};
 
 /// So many fit a page in letters that are read from an arm's length.
 const A4_NOTICES: i64 = 8;
@@ -25,6 +28,19 @@ struct BoardPage {
     category: String,
     building: String,
     community: String,
+    /// The last month in figures, of one community.
+    figures: Option<Public>,
+}
+
+/// A public figure as people read it; None where single people could be known by it.
+fn told(screen: &Screen, shown: Option<(i64, i64)>) -> String {
+    shown.map_or_else(|| screen.say("board.suppressed"), |(n, of)| percent(n, of))
+}
+
+/// The figures of the community that is asked for, or of the only one.
+async fn figures(app: &App, community: &str) -> Result<Option<Public>, Problem> {
+    let Some((community, _)) = guide::read(app, community).await?.community else { return Ok(None) };
+    Ok(Some(statistics::public(app, PublicAsked { community, month: None }).await?))
 }
 
 /// What came of a notice, in a resident's word.
@@ -38,6 +54,24 @@ fn word(screen: &Screen, notice: &Notice) -> String {
 impl BoardPage {
     fn word(&self, notice: &Notice) -> String {
         word(&self.screen, notice)
+    }
+
+    /// Name, value and definition of each public rate.
+    fn rates(&self, public: &Public) -> Vec<(String, String, &'static str)> {
+        let is_chinese = self.screen.language == Language::Chinese;
+        let rate = |(figure, shown): &(Figure, Option<(i64, i64)>)| {
+            let (zh, en) = figure.definition();
+            let name = self.screen.say(&format!("lead_figure.{figure}"));
+            (name, told(&self.screen, *shown), if is_chinese { zh } else { en })
+        };
+        public.rates.iter().map(rate).collect()
+    }
+
+    /// The month in one sentence.
+    fn month(&self, public: &Public) -> String {
+        let n = public.intake.map_or_else(|| self.screen.say("board.few"), |it| it.to_string());
+        let fields = [("community", public.community.as_str()), ("month", &public.month), ("n", &n)];
+        self.screen.say_with("board.month", &fields)
     }
 
     /// The query of the sheet with what this page shows.
@@ -63,7 +97,8 @@ pub async fn board(
     let (q, category, building) = (part(&asked.q), part(&asked.category), part(&asked.building));
     let community = part(&asked.community);
     let board = board::list(&app, asked).await?;
-    let page = BoardPage { screen: Screen::of(&request), board, q, category, building, community };
+    let (screen, figures) = (Screen::of(&request), figures(&app, &community).await?);
+    let page = BoardPage { screen, board, q, category, building, community, figures };
     answered(HttpResponse::Ok(), &page)
 }
 

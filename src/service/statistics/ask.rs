@@ -251,7 +251,7 @@ fn put(bands: &mut [Band], seconds: i64) {
 }
 
 /// The steps that make up a span, in the zone's hours, days, weeks or months; the first and the last may be part of one.
-fn steps(interval: Interval, zone: Tz, from: At, to: At) -> Result<Vec<(At, At)>, Refusal> {
+pub(super) fn steps(interval: Interval, zone: Tz, from: At, to: At) -> Result<Vec<(At, At)>, Refusal> {
     let mut steps = Vec::new();
     let mut start = from;
     while start < to {

@@ -3,6 +3,7 @@
 mod as_of;
 mod ask;
 mod bulletin;
+mod closer;
 mod follow;
 mod frame;
 mod public;
@@ -17,6 +18,7 @@ pub use bulletin::{
     Bulletin, BulletinAsked, Cell, Document, LOW_RATES, Line, Matter, Section, Share, bulletin, document,
     to_csv, to_xlsx,
 };
+pub use closer::{Closer, Heat, Hinted, SameReply, closer};
 pub(super) use follow::catch_up;
 pub use follow::{Followed, follow, rebuild};
 pub(super) use frame::statistics_nodes;

@@ -361,6 +361,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(ticket, statistics_ticket);
+diesel::allow_tables_to_appear_in_same_query!(event_text, statistics_ticket);
 diesel::allow_tables_to_appear_in_same_query!(event, statistics_pending);
 
 diesel::allow_tables_to_appear_in_same_query!(

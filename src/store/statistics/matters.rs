@@ -7,7 +7,7 @@ use super::read::Wanted;
 use crate::domain::statistics::{Dimension, Done, Hint};
 use crate::domain::value::At;
 use crate::store::db::{Db, StoreError, on};
-use crate::store::schema::statistics_ticket;
+use crate::store::schema::{event_text, statistics_ticket, ticket};
 
 /// Groups of one question at most: categories by buildings by what became of them.
 const GROUPS_MAX: i64 = 200_000;
@@ -88,4 +88,58 @@ impl Group {
             n: 1,
         }
     }
+}
+
+/// Replies that are told of at most, and tickets named of each.
+const REPLIES_SHOWN: i64 = 5;
+const NAMED_MAX: i64 = 5;
+/// Replies of this many characters or fewer are courtesies.
+const COURTESY_CHARS_MAX: i32 = 8;
+
+/// The first replies that went word for word to `n_min` tickets or more received from `from` until before `to`: the
+/// text, to how many, and the numbers of the newest. The sealed are left out.
+///
+/// # Errors
+/// Only those of the database.
+pub fn same_replies(
+    db: &mut Db,
+    wanted: &Wanted,
+    (from, to): (At, At),
+    n_min: i64,
+) -> Result<Vec<(String, i64, Vec<String>)>, StoreError> {
+    use diesel::sql_types::Bool;
+    let long = format!("length(event_text.body) > {COURTESY_CHARS_MAX}");
+    let often = format!("count(*) >= {n_min}");
+    let rows: Vec<(String, i64)> = on!(db, |c| statistics_ticket::table
+        .inner_join(event_text::table.on(event_text::ticket_id.eq(statistics_ticket::ticket_id)))
+        .filter(statistics_ticket::node_id.eq_any(&wanted.nodes))
+        .filter(statistics_ticket::sealed_node_id.eq(0))
+        .filter(statistics_ticket::received_at.ge(from.micros()))
+        .filter(statistics_ticket::received_at.lt(to.micros()))
+        .filter(event_text::name.eq("reply.1"))
+        .filter(diesel::dsl::sql::<Bool>(&long))
+        .group_by(event_text::body)
+        .having(diesel::dsl::sql::<Bool>(&often))
+        .order((count_star().desc(), event_text::body))
+        .limit(REPLIES_SHOWN)
+        .select((event_text::body, count_star()))
+        .load(c))?;
+    let mut replies = Vec::with_capacity(rows.len());
+    for (body, n) in rows {
+        let numbers: Vec<String> = on!(db, |c| statistics_ticket::table
+            .inner_join(event_text::table.on(event_text::ticket_id.eq(statistics_ticket::ticket_id)))
+            .inner_join(ticket::table.on(ticket::id.eq(statistics_ticket::ticket_id)))
+            .filter(statistics_ticket::node_id.eq_any(&wanted.nodes))
+            .filter(statistics_ticket::sealed_node_id.eq(0))
+            .filter(statistics_ticket::received_at.ge(from.micros()))
+            .filter(statistics_ticket::received_at.lt(to.micros()))
+            .filter(event_text::name.eq("reply.1"))
+            .filter(event_text::body.eq(&body))
+            .order((statistics_ticket::received_at.desc(), statistics_ticket::ticket_id.desc()))
+            .limit(NAMED_MAX)
+            .select(ticket::number)
+            .load(c))?;
+        replies.push((body, n, numbers));
+    }
+    Ok(replies)
 }

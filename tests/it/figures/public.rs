@@ -39,4 +39,21 @@ both_worlds! {
         read(&world, "", 400);
         assert_eq!(read(&world, "?community=yd", 200)["month"], "2026-10");
     }
+
+    fn the_board_tells_the_last_month_in_words_and_a_table(world) {
+        let numbers: Vec<String> = (0..4).map(|_| world.submit(json!({})).number).collect();
+        for number in &numbers[..3] {
+            world.resolve(number);
+            reply(&world, number);
+        }
+        at(&world, "2026-12-01T09:00");
+        let page = |path: &str| world.app.get(path).header("Accept", "text/html").send().expect(200).text;
+        let board = page("/board?community=YD");
+
+        assert!(board.contains("YD 2026-11：收到 4 件。"), "{board}");
+        assert!(board.contains("<th scope=\"row\">答复率<br>") && board.contains("100.0 %"), "{board}");
+        assert!(board.contains("太少，不公布"));
+        // Of several communities none is meant.
+        assert!(!page("/board").contains("上个月办得怎么样"));
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod bulletin;
 mod chart;
+mod closer;
 pub mod tickets;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::chart::{Bar, HEIGHT, Mark, WIDTH};
+use self::closer::Look;
 use super::answered;
 use super::desk::{Frame, PageCaller, Turned};
 use crate::domain::people::Permission;
@@ -112,6 +114,9 @@ struct LeadPage {
     n_open: i64,
     ages: Vec<BandLine>,
     left: Vec<BandLine>,
+    look: Look,
+    /// The bulletin of these days.
+    bulletin: String,
     /// How far the roll-ups are, in words.
     position: String,
 }
@@ -157,6 +162,18 @@ impl LeadAsked {
         let all = kept.chain([(part, value)]).filter(|it| !it.1.is_empty());
         let query: Vec<String> = all.map(|(name, value)| format!("{name}={}", segment(value))).collect();
         format!("/lead?{}", query.join("&"))
+    }
+
+    /// The bulletin of these days.
+    fn bulletin(&self, days: Days) -> String {
+        let node = self.node.as_deref().map_or_else(String::new, |it| format!("&node={}", segment(it)));
+        let after = days.last.succ_opt().unwrap_or(days.last);
+        match days.rhythm() {
+            Some(rhythm) => format!("/lead/bulletin?period={rhythm}&day={}{node}", days.first),
+            // A bulletin tells of a year at most.
+            None if days.n_days() <= 366 => format!("/lead/bulletin?from={}&to={after}{node}", days.first),
+            None => format!("/lead/bulletin?period=month&day={}{node}", days.last),
+        }
     }
 
     /// The tickets behind a figure.
@@ -213,6 +230,8 @@ async fn gather(app: &App, caller: &PageCaller, frame: Frame, asked: LeadAsked) 
     let backlog = Asked { node: asked.node.clone(), ..Asked::default() };
     let backlog = statistics::backlog(app, caller, backlog).await?;
 
+    let closer = statistics::closer(app, caller, asked.node.clone(), span).await?;
+
     let figures = [&now.figures, &before.figures, &year.figures];
     let steps: Vec<Step> = trend.points.iter().map(|it| step(&frame, &asked, it)).collect();
     let values: Vec<i64> = steps.iter().map(|it| it.intake).collect();
@@ -229,6 +248,8 @@ async fn gather(app: &App, caller: &PageCaller, frame: Frame, asked: LeadAsked) 
         n_open: backlog.n,
         ages: bands(&frame, &backlog.by_age),
         left: bands(&frame, &backlog.by_time_left),
+        look: Look::of(&frame, &asked, &bounds, closer),
+        bulletin: asked.bulletin(span),
         title: now.about.nodes.join("、"),
         position: position(&frame, &now.about),
         is_wall: asked.view.as_deref() == Some("wall"),

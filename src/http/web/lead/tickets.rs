@@ -40,7 +40,9 @@ pub async fn page(
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Turned> {
     let mut asked = asked.read()?;
-    asked.figure.get_or_insert_with(|| "intake".to_owned());
+    if asked.hint.is_none() {
+        asked.figure.get_or_insert_with(|| "intake".to_owned());
+    }
     let frame = Frame::of(&app, &caller, &request).await?;
     let listed = queue::list(&app, &caller, asked.clone()).await?;
     let lines = listed.files.iter().map(|file| {
@@ -57,9 +59,12 @@ pub async fn page(
     });
     let query = request.query_string().split('&').filter(|it| !it.starts_with("cursor="));
     let query = query.collect::<Vec<_>>().join("&");
+    let of_figure = asked.figure.as_deref().map(|it| frame.say(&format!("lead_figure.{it}")));
+    let of_hint = asked.hint.as_deref().map(|it| frame.say(&format!("lead_hint.{it}")));
+    let part = asked.part.as_deref().unwrap_or("denominator");
     let page = TicketsPage {
-        title: frame.say(&format!("lead_figure.{}", asked.figure.as_deref().unwrap_or_default())),
-        part: frame.say(&format!("lead_part.{}", asked.part.as_deref().unwrap_or("denominator"))),
+        part: of_figure.as_ref().map(|_| frame.say(&format!("lead_part.{part}"))).unwrap_or_default(),
+        title: [of_hint, of_figure].into_iter().flatten().collect::<Vec<_>>().join(" · "),
         lines: lines.collect(),
         next: listed.next_cursor.map(|it| format!("/lead/tickets?{query}&cursor={}", segment(&it))),
         frame,

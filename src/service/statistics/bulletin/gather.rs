@@ -72,6 +72,17 @@ pub(in crate::service::statistics) fn gather(
     })
 }
 
+/// The matters of these days, as of now.
+pub(in crate::service::statistics) fn matters(
+    db: &mut Db,
+    frame: &Frame,
+    days: Days,
+    as_of: &AsOf,
+) -> Result<Vec<Matter>, Error> {
+    let spans = [days.before().bounds(frame.zone), days.bounds(frame.zone)];
+    Sums { db, frame, spans, as_of }.matters()
+}
+
 /// Sums of two spans, put back to what they were.
 struct Sums<'a> {
     db: &'a mut Db,
@@ -187,7 +198,8 @@ impl Sums<'_> {
         let mut matters = Vec::new();
         for ((category, building), (n_before, done)) in found {
             let n: i64 = done.values().sum();
-            if n < RECURRING_MIN || (category.is_empty() && building.is_empty()) {
+            // Before a triager has said what it is, it is no matter.
+            if n < RECURRING_MIN || category.is_empty() {
                 continue;
             }
             let (code, name) = self.label(By::Category, &category)?;

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 pub use self::document::{Cell, Document, Section, document};
 pub use self::file::{to_csv, to_xlsx};
-pub(super) use self::gather::gather;
+pub(super) use self::gather::{gather, matters};
 use super::follow::catch_up;
 use super::frame::{Asked, Frame, Takes};
 use crate::domain::refusal::{Faults, Refusal};
