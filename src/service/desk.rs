@@ -198,7 +198,7 @@ pub(super) fn check_version(caller: &Caller, if_match: Option<i64>, version: i64
 
 /// What the main ticket came to, each ticket merged into it comes to as well (PRODUCT §4): answering or
 /// declining it answers each, withdrawing it lets each go on by itself; resolving it starts their reply clocks.
-fn follow_merged(
+pub(super) fn follow_merged(
     db: &mut Db,
     app: &App,
     caller: &Caller,

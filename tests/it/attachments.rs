@@ -25,7 +25,7 @@ pub(crate) fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
 }
 
 /// A form with one file and some fields.
-fn form(name: &str, bytes: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn form(name: &str, bytes: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
     let mut body = Vec::new();
     for (field, value) in fields {
         body.extend(
@@ -46,11 +46,11 @@ fn post(world: &World, number: &str, body: Vec<u8>) -> Request {
     world.app.request("POST", &path).text("multipart/form-data; boundary=cut", body)
 }
 
-fn by_resident(world: &World, receipt: &Receipt, body: Vec<u8>) -> Answer {
+pub(crate) fn by_resident(world: &World, receipt: &Receipt, body: Vec<u8>) -> Answer {
     post(world, &receipt.number, body).header("Receipt-Code", receipt.code.clone()).send()
 }
 
-fn by_staff(world: &World, username: &str, number: &str, body: Vec<u8>) -> Answer {
+pub(crate) fn by_staff(world: &World, username: &str, number: &str, body: Vec<u8>) -> Answer {
     post(world, number, body).bearer(&world.token(username)).send()
 }
 
@@ -63,7 +63,7 @@ fn read_with(world: &World, receipt: &Receipt, path: &str) -> Answer {
 }
 
 /// Where a file lies, and its bytes.
-fn kept(world: &World) -> Vec<PathBuf> {
+pub(crate) fn kept(world: &World) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![world.app.app.settings.data_dir.join("attachments")];
     while let Some(folder) = folders.pop() {
