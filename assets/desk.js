@@ -32,6 +32,33 @@ for (const templates of document.querySelectorAll("[data-templates]")) {
   });
 }
 
+// A photo on a stairwell: one tap opens the camera, and what it took is sent.
+for (const form of document.querySelectorAll("form[data-photo]")) {
+  form.classList.add("quick");
+  form.querySelector("input[type=file]").addEventListener("change", (event) => {
+    if (event.target.files.length === 0) return;
+    form.setAttribute("aria-busy", "true");
+    form.requestSubmit();
+  });
+}
+
+// A list from a file goes into the field where it can be looked at; Excel writes GB18030.
+for (const part of document.querySelectorAll("[data-into]")) {
+  part.hidden = false;
+  part.querySelector("input").addEventListener("change", async (event) => {
+    const [file] = event.target.files;
+    if (!file) return;
+    const bytes = await file.arrayBuffer();
+    const field = document.getElementById(part.dataset.into);
+    try {
+      field.value = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      field.value = new TextDecoder("gb18030").decode(bytes);
+    }
+    field.focus();
+  });
+}
+
 // Words typed into a form are kept in this tab until the form was done; then the page comes back without them.
 for (const form of document.querySelectorAll("form[data-draft]")) {
   const key = `draft ${form.dataset.draft}`;
@@ -100,7 +127,15 @@ const keys = {
   "/": () => document.querySelector("input[type=search]")?.focus(),
   "?": () => help?.showModal(),
 };
+// A page gives parts of its own a key.
+for (const part of document.querySelectorAll("[data-key]")) keys[part.dataset.key] = () => open(part);
 document.addEventListener("keydown", (event) => {
+  const form = event.target.closest?.("form");
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form && !event.isComposing) {
+    event.preventDefault();
+    form.requestSubmit(form.querySelector("button:not([type=button])"));
+    return;
+  }
   if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.closest("input:not([type=checkbox]):not([type=radio]),textarea,select,[contenteditable]");
   if (typing) {

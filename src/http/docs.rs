@@ -1,9 +1,9 @@
 //! The API's description: the document, and pages to browse it without the network.
 
-use std::sync::Arc;
+use std::io::Read as _;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problem::{Problem, WebFault};
 use crate::service::Error;
@@ -28,20 +28,50 @@ pub(super) async fn openapi_json(document: web::Data<String>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document.as_str().to_owned())
 }
 
+/// A file of the browsable description: Swagger UI as it is published, packed, and a page of ours that starts it.
+struct File {
+    media_type: &'static str,
+    is_packed: bool,
+    bytes: &'static [u8],
+}
+
+fn file(name: &str) -> Option<File> {
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    let (media_type, is_packed, bytes): (_, _, &'static [u8]) = match name {
+        "" | "index.html" => ("text/html; charset=utf-8", false, include_bytes!("../../assets/docs.html")),
+        "docs.js" => (SCRIPT, false, include_bytes!("../../assets/docs.js")),
+        "swagger-ui-bundle.js" => {
+            (SCRIPT, true, include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz")))
+        }
+        "swagger-ui.css" => {
+            ("text/css; charset=utf-8", true, include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css.gz")))
+        }
+        _ => return None,
+    };
+    Some(File { media_type, is_packed, bytes })
+}
+
 /// A file of the browsable description.
 #[utoipa::path(get, path = "/docs/{file}", tag = "server", security(()),
     params(("file" = String, Path, description = "A file of the pages")),
     responses((status = 200, description = "The file", content_type = "text/html", body = String)))]
-pub(super) async fn page(file: web::Path<String>) -> Result<HttpResponse, Problem> {
-    // Without `validator_url` the page would ask a server of the vendor what it thinks of the document.
-    let config =
-        utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none").display_request_duration(true);
-    let found = utoipa_swagger_ui::serve(&file, Arc::new(config));
-    let found = found.map_err(|error| Error::Internal(format!("could not draw /docs: {error}")))?;
-    let found = found.ok_or(WebFault::NoRoute)?;
-    Ok(HttpResponse::Ok()
+pub(super) async fn page(name: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let file = file(&name).ok_or(WebFault::NoRoute)?;
+    let mut answer = HttpResponse::Ok();
+    answer
         .insert_header((header::CONTENT_SECURITY_POLICY, CSP))
         .insert_header((header::CACHE_CONTROL, "private, max-age=3600"))
-        .content_type(found.content_type)
-        .body(found.bytes.into_owned()))
+        .content_type(file.media_type);
+    if !file.is_packed {
+        return Ok(answer.body(file.bytes));
+    }
+    answer.insert_header((header::VARY, "Accept-Encoding"));
+    let takes = request.headers().get(header::ACCEPT_ENCODING).and_then(|it| it.to_str().ok());
+    if takes.is_some_and(|it| it.contains("gzip")) {
+        return Ok(answer.insert_header((header::CONTENT_ENCODING, "gzip")).body(file.bytes));
+    }
+    let mut plain = Vec::new();
+    let unpacked = flate2::read::GzDecoder::new(file.bytes).read_to_end(&mut plain);
+    unpacked.map_err(|error| Error::Internal(format!("could not unpack a file of /docs: {error}")))?;
+    Ok(answer.body(plain))
 }

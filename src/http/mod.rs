@@ -87,12 +87,25 @@ routes! {
     GET "/desk/watch" => web::desk::watch::page;
     GET "/desk/new" => web::desk::new::page;
     POST "/desk/new" => web::desk::new::send;
+    GET "/desk/mailboxes" => web::desk::mailboxes::list;
+    GET "/desk/mailboxes/{code}" => web::desk::mailboxes::one::page;
+    POST "/desk/mailboxes/{code}" => web::desk::mailboxes::one::open;
+    GET "/desk/collections/{id}" => web::desk::mailboxes::collection::page;
+    POST "/desk/collections/{id}/letters" => web::desk::mailboxes::letter::account_for;
+    POST "/desk/collections/{id}/confirm" => web::desk::mailboxes::collection::confirm;
+    POST "/desk/collections/{id}/close" => web::desk::mailboxes::collection::close;
+    GET "/desk/slips" => web::desk::slips::page;
+    POST "/desk/slips" => web::desk::slips::print;
     GET "/desk/tickets/{number}" => web::desk::ticket::page;
+    POST "/desk/tickets/{number}/attachments" => web::desk::ticket::files::add;
+    GET "/desk/tickets/{number}/attachments/{id}" => web::desk::ticket::files::whole;
+    GET "/desk/tickets/{number}/attachments/{id}/thumbnail" => web::desk::ticket::files::thumbnail;
     POST "/desk/tickets/{number}/replies/{id}" => web::desk::ticket::act::decide_reply;
     POST "/desk/tickets/{number}/extensions/{id}" => web::desk::ticket::act::decide_extension;
     POST "/desk/tickets/{number}/{verb}" => web::desk::ticket::act::act;
     GET "/lead" => web::lead::page;
     GET "/lead/tickets" => web::lead::tickets::page;
+    GET "/lead/bulletin" => web::lead::bulletin::page;
     GET "/desk/account" => web::desk::account::page;
     POST "/desk/account/password" => web::desk::account::change_password;
     POST "/desk/account/sessions" => web::desk::account::end_sessions;
@@ -180,6 +193,9 @@ routes! {
     GET "/api/v1/collections" => api::collections::list;
     GET "/api/v1/collections/{id}" => api::collections::read;
     POST "/api/v1/collections/{id}/letters" => api::collections::register;
+    POST "/api/v1/collections/{id}/attachments" => api::collections::attachments::add;
+    GET "/api/v1/collections/{id}/attachments/{attachment}" => api::collections::attachments::get;
+    GET "/api/v1/collections/{id}/attachments/{attachment}/thumbnail" => api::collections::attachments::thumbnail;
     POST "/api/v1/collections/{id}/confirm" => api::collections::confirm;
     POST "/api/v1/collections/{id}/close" => api::collections::close;
     POST "/api/v1/slips" => api::slips::print;
@@ -203,6 +219,7 @@ routes! {
     GET "/api/v1/stats/series" => api::statistics::series;
     GET "/api/v1/stats/breakdown" => api::statistics::breakdown;
     GET "/api/v1/stats/backlog" => api::statistics::backlog;
+    GET "/api/v1/stats/bulletin" => api::bulletin::bulletin;
 
     // Signing in.
     POST "/api/v1/auth/login" => api::auth::login;

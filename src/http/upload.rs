@@ -13,6 +13,7 @@ use super::problem::{Problem, WebFault};
 use crate::domain::refusal::Refusal;
 use crate::service::App;
 use crate::service::attachments::{self, Arriving, BYTES_MAX};
+use crate::service::collections::attachments::Scan;
 use crate::service::enclosures::ENCLOSED_MAX;
 
 /// Bytes of everything beside the file: a few short fields.
@@ -24,7 +25,7 @@ const PASSED_OVER_MAX: usize = 5 * BYTES_MAX;
 /// How long the next piece may take to arrive.
 const PIECE_WITHIN: Duration = Duration::from_secs(30);
 /// How long a whole upload may take: 20 MB on a poor line.
-const WHOLE_WITHIN: Duration = Duration::from_mins(10);
+pub(super) const WHOLE_WITHIN: Duration = Duration::from_mins(10);
 
 /// The form as documented; it is read by hand, piece by piece.
 #[derive(ToSchema)]
@@ -38,6 +39,21 @@ pub(super) struct UploadForm {
     /// Staff: numbers of other tickets the same scan serves; the field may be repeated.
     also_for: Option<Vec<String>>,
 }
+
+/// The form of a collection's file as documented.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct ScanForm {
+    /// One photo (JPEG, PNG, WebP) or PDF, at most 20 MB.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// The number of the letter it is a scan of, also before it is registered; none for a photo of the opening.
+    letter: Option<u32>,
+}
+
+/// Fields that go with the file of a ticket, and of a collection.
+const OF_TICKET: &[&str] = &["file", "shown", "also_for"];
+const OF_COLLECTION: &[&str] = &["file", "letter"];
 
 /// An upload, read when a handler asks for it.
 pub struct Upload {
@@ -67,27 +83,42 @@ struct Parts {
     file: Option<(Arriving, String)>,
     shown: bool,
     also_for: Vec<String>,
+    letter: Option<String>,
     n_rest: usize,
 }
 
 impl Upload {
-    /// Takes the form in.
+    /// Takes in the form of a ticket's file.
     ///
     /// # Errors
     /// 413, 415, 408, 400 for a form that is broken, 422 naming the field that is unknown, missing or wrong.
     pub async fn receive(self, app: &App) -> Result<attachments::Upload, Problem> {
+        let (arriving, name, parts) = self.take(app, OF_TICKET).await?;
+        Ok(attachments::Upload { arriving, name, shown: parts.shown, also_for: parts.also_for })
+    }
+
+    /// Takes in the form of a collection's file.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    pub async fn receive_scan(self, app: &App) -> Result<Scan, Problem> {
+        let (arriving, name, parts) = self.take(app, OF_COLLECTION).await?;
+        Ok(Scan { arriving, name, letter: parts.letter })
+    }
+
+    async fn take(self, app: &App, known: &[&str]) -> Result<(Arriving, String, Parts), Problem> {
         if !self.is_form {
             return Err(WebFault::MediaType { wanted: "multipart/form-data" }.into());
         }
         if self.is_long {
             return Err(too_large());
         }
-        let parts = tokio::time::timeout(WHOLE_WITHIN, read(self.form, app)).await;
-        let parts = parts.map_err(|_late| Problem::from(WebFault::TooSlow))??;
+        let parts = tokio::time::timeout(WHOLE_WITHIN, read(self.form, app, known)).await;
+        let mut parts = parts.map_err(|_late| Problem::from(WebFault::TooSlow))??;
         let missing =
             || Refusal::field("file", "请附上文件（字段名 file）。 Send the file in the field named file.");
-        let (arriving, name) = parts.file.ok_or_else(missing)?;
-        Ok(attachments::Upload { arriving, name, shown: parts.shown, also_for: parts.also_for })
+        let (arriving, name) = parts.file.take().ok_or_else(missing)?;
+        Ok((arriving, name, parts))
     }
 }
 
@@ -173,7 +204,7 @@ fn too_large() -> Problem {
     WebFault::TooLarge { bytes_max: BYTES_MAX }.into()
 }
 
-fn broken() -> Problem {
+pub(super) fn broken() -> Problem {
     WebFault::Malformed(
         "表单没有传完整或格式不对，请重试。 The form did not arrive whole or is broken; send it again."
             .to_owned(),
@@ -181,12 +212,18 @@ fn broken() -> Problem {
     .into()
 }
 
-async fn read(mut form: Multipart, app: &App) -> Result<Parts, Problem> {
+async fn read(mut form: Multipart, app: &App, known: &[&str]) -> Result<Parts, Problem> {
     let mut parts = Parts::default();
     while let Some(field) = piece(form.next()).await? {
         let mut field = field.map_err(|_cause| broken())?;
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
+            other if !known.contains(&other) => {
+                let known = known.join(", ");
+                let message = format!("没有这个字段，可用：{known}。 Unknown; known are: {known}.");
+                let field = crate::domain::refusal::shown(other);
+                return Err(Refusal::field(field, message).into());
+            }
             "file" if parts.file.is_some() => {
                 return Err(Refusal::field("file", "一次只能传一个文件。 One file at a time.").into());
             }
@@ -201,28 +238,24 @@ async fn read(mut form: Multipart, app: &App) -> Result<Parts, Problem> {
                 let number = text(&mut field, &mut parts.n_rest).await?;
                 parts.also_for.push(number.trim().to_owned());
             }
-            other => {
-                let message =
-                    "没有这个字段，可用：file, shown, also_for。 Unknown; known are: file, shown, also_for.";
-                let field = crate::domain::refusal::shown(other);
-                return Err(Refusal::field(field, message).into());
-            }
+            // What is left of the known ones.
+            _letter => parts.letter = Some(text(&mut field, &mut parts.n_rest).await?),
         }
     }
     Ok(parts)
 }
 
 /// The name as it came, in either form of RFC 6266.
-fn file_name(given: &header::ContentDisposition) -> Option<String> {
+pub(super) fn file_name(given: &header::ContentDisposition) -> Option<String> {
     let extended = given.get_filename_ext().and_then(|it| String::from_utf8(it.value.clone()).ok());
     extended.or_else(|| given.get_filename().map(str::to_owned))
 }
 
-async fn piece<T>(next: impl Future<Output = T>) -> Result<T, Problem> {
+pub(super) async fn piece<T>(next: impl Future<Output = T>) -> Result<T, Problem> {
     tokio::time::timeout(PIECE_WITHIN, next).await.map_err(|_late| WebFault::TooSlow.into())
 }
 
-async fn take_file(field: &mut Field, arriving: &mut Arriving) -> Result<(), Problem> {
+pub(super) async fn take_file(field: &mut Field, arriving: &mut Arriving) -> Result<(), Problem> {
     while let Some(bytes) = piece(field.next()).await? {
         let bytes = bytes.map_err(|_cause| broken())?;
         if arriving.n_bytes() + bytes.len() as u64 > BYTES_MAX as u64 {
@@ -233,7 +266,7 @@ async fn take_file(field: &mut Field, arriving: &mut Arriving) -> Result<(), Pro
     Ok(())
 }
 
-async fn text(field: &mut Field, n_rest: &mut usize) -> Result<String, Problem> {
+pub(super) async fn text(field: &mut Field, n_rest: &mut usize) -> Result<String, Problem> {
     let mut text = Vec::new();
     while let Some(bytes) = piece(field.next()).await? {
         text.extend(bytes.map_err(|_cause| broken())?);

@@ -22,6 +22,8 @@ static CHINESE: LazyLock<Texts> = LazyLock::new(|| {
         "\n",
         include_str!("../../locales/zh-CN/desk.toml"),
         "\n",
+        include_str!("../../locales/zh-CN/boxes.toml"),
+        "\n",
         include_str!("../../locales/zh-CN/lead.toml"),
         "\n",
         include_str!("../../locales/zh-CN/slips.toml")
@@ -36,6 +38,8 @@ static ENGLISH: LazyLock<Texts> = LazyLock::new(|| {
         include_str!("../../locales/en/kiosk.toml"),
         "\n",
         include_str!("../../locales/en/desk.toml"),
+        "\n",
+        include_str!("../../locales/en/boxes.toml"),
         "\n",
         include_str!("../../locales/en/lead.toml"),
         "\n",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Read as _};
 use std::sync::Arc;
 
+use super::attachments::{self, FileSpot};
 use super::{App, Caller, Error};
 use crate::domain::audit::export::ExportAudit;
 use crate::domain::audit::{
@@ -16,6 +17,9 @@ use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::value::NodeId;
 use crate::keys::Keys;
 use crate::store::audit::{self, ROWS_MAX, Which};
+use crate::store::collections::attachments as of_collections;
+use crate::store::files::NamedFile;
+use crate::store::tickets::attachments as of_tickets;
 use crate::store::{Db, Store, StoreError, events, setup};
 
 /// Events and numbers read at once.
@@ -287,7 +291,8 @@ fn names_one_of(data: &str, nodes: &[crate::domain::setup::Node]) -> bool {
         || roles.is_some_and(|it| it.iter().any(|role| is_code(&role["node"])))
 }
 
-/// Verifies the next tickets of the nodes where `caller` may verify; the last part also compares the numbers.
+/// Verifies the next tickets of the nodes where `caller` may verify, with the files of their attachments; the last
+/// parts also compare the numbers, the collections and their files.
 ///
 /// Sealed tickets are among them: of these, too, an auditor learns whether they are whole, and nothing else.
 ///
@@ -308,16 +313,68 @@ pub async fn verify_nodes(
     if !(1..=LIMIT_MAX).contains(&limit) {
         faults.add("limit", format!("1 到 {LIMIT_MAX}。 1 to {LIMIT_MAX}."));
     }
-    let after = cursor.map_or(Some(i64::MIN), |it| it.parse().ok());
+    let after = cursor.map_or(Some(Cursor::Tickets { after: i64::MIN }), Cursor::parse);
     if after.is_none() {
         faults.add("cursor", "请原样使用上一页的 next_cursor。 Use next_cursor of the last page as it is.");
     }
-    let after = faults.check(after.unwrap_or(i64::MIN))?;
+    let after = faults.check(after.unwrap_or(Cursor::Tickets { after: i64::MIN }))?;
     let keys = Arc::clone(&app.keys);
-    app.store.read(move |db: &mut Db| verify_page(db, &keys, &staff, after, limit)).await
+    let (mut verified, files) =
+        app.store.read(move |db: &mut Db| verify_page(db, &keys, &staff, after, limit)).await?;
+    let app = app.clone();
+    attachments::off_thread(move || {
+        for (spot, files) in &files {
+            attachments::verify_some(&app, *spot, files, &mut verified.report)?;
+        }
+        Ok(verified)
+    })
+    .await?
 }
 
-fn verify_page(db: &mut Db, keys: &Keys, staff: &Staff, after: i64, limit: i64) -> Result<Verified, Error> {
+/// Where the verification of an answer goes on: with tickets, or once these are through with files of collections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cursor {
+    Tickets { after: i64 },
+    Files { after: (i64, i64) },
+}
+
+impl Cursor {
+    fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("files-") {
+            None => text.parse().ok().map(|after| Cursor::Tickets { after }),
+            Some(rest) => {
+                let (collection, id) = rest.split_once('-')?;
+                Some(Cursor::Files { after: (collection.parse().ok()?, id.parse().ok()?) })
+            }
+        }
+    }
+
+    fn to_text(self) -> String {
+        match self {
+            Cursor::Tickets { after } => after.to_string(),
+            Cursor::Files { after: (collection, id) } => format!("files-{collection}-{id}"),
+        }
+    }
+}
+
+/// Files to be compared with their hashes, outside of the database.
+type FilesToVerify = Vec<(FileSpot, Vec<NamedFile>)>;
+
+fn verify_page(
+    db: &mut Db,
+    keys: &Keys,
+    staff: &Staff,
+    cursor: Cursor,
+    limit: i64,
+) -> Result<(Verified, FilesToVerify), Error> {
+    let after = match cursor {
+        Cursor::Tickets { after } => after,
+        Cursor::Files { after } => {
+            let (files, next) = collection_files(db, after, limit)?;
+            let report = Report::default();
+            return Ok((Verified { report, next_cursor: next }, vec![(FileSpot::Collection, files)]));
+        }
+    };
     let paths: Vec<String> = staff
         .grants
         .iter()
@@ -329,8 +386,10 @@ fn verify_page(db: &mut Db, keys: &Keys, staff: &Staff, after: i64, limit: i64) 
     let n_asked = usize::try_from(limit).unwrap_or(0);
     let has_more = ids.len() > n_asked;
     ids.truncate(n_asked);
-    let next_cursor = ids.last().filter(|_| has_more).map(i64::to_string);
+    let next = ids.last().filter(|_| has_more).map(|it| Cursor::Tickets { after: *it });
+    let mut next_cursor = next.map(Cursor::to_text);
     let mut report = Report::default();
+    let mut files = vec![(FileSpot::Ticket, of_tickets::files_of(db, &ids)?)];
     verify_batch(&audit::ticket_rows(db, &Which::Ids(ids))?, keys, &mut report);
     if next_cursor.is_none() {
         let (_, communities) = verify_setup(db, keys)?;
@@ -344,6 +403,24 @@ fn verify_page(db: &mut Db, keys: &Keys, staff: &Staff, after: i64, limit: i64) 
                 None => break,
             }
         }
+        let (of_collections, next) = collection_files(db, (i64::MIN, i64::MIN), limit)?;
+        files.push((FileSpot::Collection, of_collections));
+        next_cursor = next;
     }
-    Ok(Verified { report, next_cursor })
+    Ok((Verified { report, next_cursor }, files))
+}
+
+/// The next files of collections, and where those behind them begin.
+fn collection_files(
+    db: &mut Db,
+    after: (i64, i64),
+    limit: i64,
+) -> Result<(Vec<NamedFile>, Option<String>), Error> {
+    let mut files = of_collections::list_files(db, after, limit + 1)?;
+    let n_asked = usize::try_from(limit).unwrap_or(0);
+    let has_more = files.len() > n_asked;
+    files.truncate(n_asked);
+    let last = files.last().filter(|_| has_more);
+    let next = last.map(|it| Cursor::Files { after: (it.of, it.id) }.to_text());
+    Ok((files, next))
 }

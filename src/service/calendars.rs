@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{Datelike as _, NaiveDate, NaiveTime, TimeDelta};
 
 use super::circumstances::{Circumstances, keep};
+use super::standing::Standing;
 use super::{App, Caller, Error};
 use crate::domain::calendar::OfficialYears;
-use crate::domain::people::{Actor, Role};
+use crate::domain::people::{Actor, Grant, Role};
 use crate::domain::setup::DEFAULT_ZONE;
 use crate::domain::ticket::Change;
 use crate::domain::value::{AccountId, At, NodeId, TicketId};
@@ -53,6 +54,30 @@ pub(super) fn recount(db: &mut Db, app: &App, id: TicketId, now: At) -> Result<b
     Ok(true)
 }
 
+/// The year whose days must be known at `now`.
+fn needed_by(now: At) -> i32 {
+    (now + KNOWN_BEFORE).local_date(DEFAULT_ZONE).year()
+}
+
+/// The year whose days must be known at `now` and are not, at a node that one of `grants` is for.
+///
+/// # Errors
+/// Only those of the database.
+pub(super) fn missing_year(db: &mut Db, grants: &[Grant], now: At) -> Result<Option<i32>, Error> {
+    let year = needed_by(now);
+    if OfficialYears::default().knows(year) || setup::official_years(db)?.knows(year) {
+        return Ok(None);
+    }
+    let standing = Standing::read(db)?;
+    for grant in grants {
+        let node = setup::find_node(db, grant.node)?;
+        if !standing.rulebook(db, &node.path, node.time_zone)?.calendar.is_year_loaded(year) {
+            return Ok(Some(year));
+        }
+    }
+    Ok(None)
+}
+
 /// Tells the admins of each node, once a year, that the days of a year are missing that begins soon or has begun.
 ///
 /// A node that follows no holidays, or has confirmed the year itself, needs none.
@@ -60,7 +85,7 @@ pub(super) fn recount(db: &mut Db, app: &App, id: TicketId, now: At) -> Result<b
 /// # Errors
 /// Only those of the database.
 pub(super) async fn tell_missing(app: &App, now: At) -> Result<(), Error> {
-    let year = (now + KNOWN_BEFORE).local_date(DEFAULT_ZONE).year();
+    let year = needed_by(now);
     if OfficialYears::default().knows(year) {
         return Ok(());
     }

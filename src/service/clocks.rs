@@ -9,7 +9,7 @@ use super::{App, Error};
 use crate::domain::event::{Recorded, Stream};
 use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
-use crate::domain::sla::explain::{Explanation, explain};
+use crate::domain::sla::explain::{Causes, Explanation, Grounds, explain};
 use crate::domain::sla::holding::{Happened, Hold, Holder, ledger};
 use crate::domain::sla::{Clock, Extension, ExtensionState, Rules, RulesDigest, Stage};
 use crate::domain::ticket::event::{TicketEvent, effects_of};
@@ -167,7 +167,7 @@ fn told(
         let text = texts.iter().find(|it| it.seq == waiting.seq && it.name == text::REASON)?;
         is_staff.then(|| text.body.clone())
     };
-    let pauses = clock
+    let pauses: Vec<PauseTold> = clock
         .details
         .pauses
         .iter()
@@ -181,7 +181,7 @@ fn told(
     // The resident hears of more time that was granted; what was asked for in vain stays inside.
     let is_told = |it: &&Extension| is_staff || it.state == ExtensionState::Granted;
     let asked = ticket.extensions.iter().filter(|it| it.cycle == clock.cycle).filter(is_told);
-    let extensions = asked
+    let extensions: Vec<ExtensionTold> = asked
         .filter(|_| clock.stage == Stage::Resolve)
         .map(|it| ExtensionTold {
             extension: *it,
@@ -192,7 +192,19 @@ fn told(
             decided_by: is_staff.then(|| decider(recorded, it.id)).flatten(),
         })
         .collect();
-    ClockTold { clock: clock.clone(), explanation: explain(clock, rules), pauses, extensions }
+    let causes = causes(&pauses, &extensions);
+    ClockTold { clock: clock.clone(), explanation: explain(clock, rules, &causes), pauses, extensions }
+}
+
+/// What the reader may know of why a clock stood still and was given more time.
+fn causes(pauses: &[PauseTold], extensions: &[ExtensionTold]) -> Causes {
+    let granted = extensions.iter().filter(|it| it.extension.state == ExtensionState::Granted);
+    Causes {
+        pauses: pauses.iter().map(|it| it.reason.clone()).collect(),
+        extensions: granted
+            .map(|it| Grounds { reason: it.reason.clone(), by: it.decided_by.clone() })
+            .collect(),
+    }
 }
 
 /// Who granted or refused a request.

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use super::circumstances::{Circumstances, keep};
 use super::files::{self, TicketFile};
 use super::orders::{self, LogBody, Order, RedirectBody};
-use super::{App, Caller, Error, receipts};
+use super::{App, Caller, Error, receipts, shared};
 use crate::domain::category::suspects_danger;
 use crate::domain::event::{Recorded, Stream};
 use crate::domain::number::Reference;
@@ -15,7 +15,7 @@ use crate::domain::ticket::intake::{
     Contact, DESCRIPTION_CHARS_MAX, Location, contact_text, location_text, parse_contact, parse_location,
     required_text,
 };
-use crate::domain::ticket::{Change, Channel, Delivery, Kind, Priority, ReplyDecision, Ticket, Verb, text};
+use crate::domain::ticket::{Channel, Delivery, Kind, Priority, ReplyDecision, Ticket, Verb, text};
 use crate::domain::value::{At, TicketId};
 use crate::store::tickets::By;
 use crate::store::{Db, StoreError, events, tickets};
@@ -158,7 +158,7 @@ pub async fn act(app: &App, opened: Opened, order: Order, if_match: Option<i64>)
             }
             let change = ticket.act(action, &doing)?;
             keep(db, app, &change)?;
-            follow_merged(db, app, caller, verb, &change, now)?;
+            shared::follow_merged(db, app, caller, verb, &change, now)?;
             let mut done = Done {
                 file: files::of(db, change.ticket().clone(), caller)?,
                 contact: None,
@@ -194,41 +194,6 @@ pub(super) fn check_version(caller: &Caller, if_match: Option<i64>, version: i64
         Some(it) if it != version => Err(Refusal::Stale { version }),
         Some(_) => Ok(()),
     }
-}
-
-/// What the main ticket came to, each ticket merged into it comes to as well (PRODUCT §4): answering or
-/// declining it answers each, withdrawing it lets each go on by itself; resolving it starts their reply clocks.
-pub(super) fn follow_merged(
-    db: &mut Db,
-    app: &App,
-    caller: &Caller,
-    verb: Verb,
-    main: &Change,
-    now: At,
-) -> Result<(), Error> {
-    let is_followed =
-        matches!(verb, Verb::Reply | Verb::Decline | Verb::Withdraw | Verb::Resolve | Verb::SendBack);
-    if !is_followed {
-        return Ok(());
-    }
-    let words = main.reply_words().unwrap_or_default();
-    let main = main.ticket();
-    for merged in tickets::list_merged_into(db, main.id)? {
-        let locked = reload(db, merged.id)?;
-        let surroundings = Circumstances::of(db, &locked)?;
-        let doing = surroundings.doing(caller, now);
-        let change = if verb == Verb::Withdraw {
-            locked.released(main, &doing)
-        } else if matches!(verb, Verb::Resolve | Verb::SendBack) {
-            locked.follow_clock(verb == Verb::Resolve, &doing)
-        } else {
-            locked.answer_with_main(main, words.to_owned(), &doing)
-        };
-        if let Some(change) = change {
-            keep(db, app, &change)?;
-        }
-    }
-    Ok(())
 }
 
 /// One person unmasks so many contacts a day as policy says; more raises an alarm.
@@ -444,8 +409,9 @@ pub async fn decide_reply(
                 ReplyOrder::Log(body) => ReplyDecision::Log { outcome: outcome_of(&ticket, id, &body)? },
             };
             check_version(caller, if_match, ticket.version)?;
-            let change = ticket.decide_reply(id, decision, &surroundings.doing(caller, now))?;
+            let change = ticket.decide_reply(id, decision.clone(), &surroundings.doing(caller, now))?;
             keep(db, &app_too, &change)?;
+            shared::decide_merged(db, &app_too, caller, (change.ticket(), id), &decision, now)?;
             files::of(db, change.ticket().clone(), caller)
         })
         .await

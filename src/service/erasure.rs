@@ -2,7 +2,8 @@
 
 use super::attachments;
 use super::circumstances::{Circumstances, keep};
-use super::desk::{self, Opened, follow_merged};
+use super::desk::{self, Opened};
+use super::shared::follow_merged;
 use super::{App, Error};
 use crate::domain::ticket::{Status, Verb};
 use crate::store::{Db, tickets};

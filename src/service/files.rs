@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
-use super::{Caller, Error};
+use super::{Caller, Error, shared};
 use crate::domain::people::{Actor, Permission};
 use crate::domain::setup::Node;
 use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
@@ -41,6 +41,8 @@ pub struct TicketFile {
     /// Code of the unit that answers for it, or of the receiving node.
     pub answerable: String,
     pub merged_into: Option<String>,
+    /// Numbers of the tickets merged into it that the reader may know, oldest first.
+    pub merged: Vec<String>,
     pub actions: Vec<Verb>,
     /// Those the reader may see.
     pub attachments: Vec<Attachment>,
@@ -129,6 +131,7 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
     let names = called_of(db, &tickets)?;
     let usernames = usernames_of(db, &tickets)?;
     let letters = letters_of(db, &tickets, caller)?;
+    let mut merged = merged_of(db, &tickets, &nodes, caller)?;
 
     let mut files = Vec::with_capacity(tickets.len());
     for ticket in tickets {
@@ -146,6 +149,7 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
                 .and_then(|it| names.get(&it))
                 .map_or_else(|| owner.code.clone(), |it| it.0.clone()),
             merged_into,
+            merged: merged.remove(&ticket.id).unwrap_or_default(),
             actions: ticket.actions(&caller.actor, &place),
             attachments: ticket.attachments_for(&caller.actor, &place).cloned().collect(),
             contact_shown: contact_shown(&ticket, caller, &place),
@@ -158,6 +162,20 @@ pub fn of_page(db: &mut Db, tickets: Vec<Ticket>, caller: &Caller) -> Result<Vec
         });
     }
     Ok(files)
+}
+
+/// What is merged into some of the tickets.
+fn merged_of(
+    db: &mut Db,
+    tickets: &[Ticket],
+    nodes: &HashMap<NodeId, Node>,
+    caller: &Caller,
+) -> Result<HashMap<TicketId, Vec<String>>, Error> {
+    let mut mains = Vec::with_capacity(tickets.len());
+    for ticket in tickets.iter().filter(|it| it.merged_into.is_none()) {
+        mains.push((ticket, node(nodes, ticket.node)?.path.as_str()));
+    }
+    shared::merged_into(db, &mains, caller)
 }
 
 /// The letters that some of the tickets came in.

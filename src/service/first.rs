@@ -1,13 +1,14 @@
 //! The first start: whoever runs the server gets a link that makes the first administrator, and only the first.
 
-use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
 use super::accounts::{self, NewUser, RoleAt};
+use super::setup::Doing;
 use super::{App, Caller, Error, setup, tokens};
+use crate::domain::event::Stream;
 use crate::domain::people::{Actor, Role};
 use crate::domain::refusal::Refusal;
-use crate::store::people;
+use crate::store::{Db, events, people};
 
 /// What the first page asks.
 #[derive(Clone)]
@@ -41,29 +42,36 @@ pub async fn check(app: &App, given: &str) -> Result<(), Error> {
     if is_right && is_open(app).await? {
         return Ok(());
     }
-    Err(Refusal::NotFound("setup".to_owned()).into())
+    Err(gone())
 }
 
-/// Makes the community and its administrator.
+/// Makes the community and its administrator: of several who try at once, one.
 ///
 /// # Errors
 /// As [`check`]; `Invalid` with what is wrong.
 pub async fn begin(app: &App, given_key: &str, first: First) -> Result<(), Error> {
     check(app, given_key).await?;
-    let caller = Caller { actor: Actor::System, place: None };
+    let now = app.clock.now();
     let code = first.community.trim().to_uppercase();
-    let fields: Map<String, Value> =
-        [("code", code.as_str()), ("name", first.community_name.as_str()), ("kind", "community")]
-            .into_iter()
-            .map(|(name, text)| (name.to_owned(), text.into()))
-            .collect();
-    match setup::add_node(app, &caller, fields).await {
-        // The node may stand from a try whose user was refused, or from the command line.
-        Ok(_) | Err(Error::Refusal(Refusal::Exists(_))) => {}
-        Err(error) => return Err(error),
-    }
-    let role = RoleAt { role: Role::Admin, node: code, unit: None };
-    let First { username, name, password, .. } = first;
+    let role = RoleAt { role: Role::Admin, node: code.clone(), unit: None };
+    let First { community_name, username, name, password, .. } = first;
     let new = NewUser { username, name, email: None, password, roles: vec![role] };
-    accounts::add_user(app, &caller, new).await.map(drop)
+    let new = accounts::read_user(new, now).await?;
+    let (app_too, caller) = (app.clone(), Caller { actor: Actor::System, place: None });
+    app.store
+        .write(move |db: &mut Db| {
+            // The chain stands since the server's start, which seeds it. Whoever comes second waits here, and finds the first one's administrator.
+            events::hold(db, Stream::Setup, 0)?;
+            if people::has_admin(db)? {
+                return Err(gone());
+            }
+            // The node may stand from a try whose user was refused, or from the command line.
+            setup::add_community(db, &Doing::of(&app_too, &caller), &code, &community_name)?;
+            accounts::insert_user(db, &app_too.keys.seal, &caller, &new, now).map(drop)
+        })
+        .await
+}
+
+fn gone() -> Error {
+    Refusal::NotFound("setup".to_owned()).into()
 }

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::statistics::{self, AsOf};
 use super::{App, Caller, Error, notices};
 use crate::domain::calendar::WorkingCalendar;
-use crate::domain::mailbox::{DueOpening, Verdict, verdicts};
+use crate::domain::event::Stream;
+use crate::domain::mailbox::{Collection, CollectionEvent, DueOpening, Verdict, verdicts};
 use crate::domain::people::{Permission, may};
 use crate::domain::refusal::{Faults, Refusal, shown};
 use crate::domain::setup::{DEFAULT_ZONE, Details, Entry, Node, Schedule};
-use crate::domain::value::{At, NodeId, SetupId};
+use crate::domain::value::{At, CollectionId, NodeId, SetupId};
 use crate::store::mailboxes::{self as rows, Letters, Watch};
-use crate::store::{Db, StoreError, setup};
+use crate::store::{Db, StoreError, collections, events, setup};
 
 /// Mailboxes looked at in one tick; the rest follow in the next, a second later.
 const LOOKED_AT_ONCE: i64 = 500;
@@ -21,6 +23,9 @@ const LOOKED_AT_ONCE: i64 = 500;
 const LOOK_EVERY: TimeDelta = TimeDelta::days(1);
 /// Due times before and after a period that may decide about those in it: schedules are weekly, holidays shorter.
 const AROUND: TimeDelta = TimeDelta::days(31);
+
+/// Events of one collection: one for each letter, and few others.
+const COLLECTION_EVENTS_MAX: i64 = 20_000;
 
 /// Looks at every mailbox whose time has come: records what was due, and tells of what was not opened, each once.
 ///
@@ -98,7 +103,7 @@ fn look(db: &mut Db, mailbox: SetupId, now: At) -> Result<(), Error> {
 }
 
 /// The schedule in force: none for a box that is retired.
-fn schedule_of(entry: &Entry, node: &Node) -> Option<Schedule> {
+pub(super) fn schedule_of(entry: &Entry, node: &Node) -> Option<Schedule> {
     let is_in_use = entry.retired_at.is_none() && node.retired_at.is_none();
     match &entry.details {
         Details::Mailbox(mailbox) if is_in_use => mailbox.schedule.clone(),
@@ -107,12 +112,12 @@ fn schedule_of(entry: &Entry, node: &Node) -> Option<Schedule> {
 }
 
 /// The node that a mailbox hangs at.
-fn node_of(db: &mut Db, entry: &Entry) -> Result<Node, Error> {
+pub(super) fn node_of(db: &mut Db, entry: &Entry) -> Result<Node, Error> {
     let node = entry.node.ok_or_else(|| Error::internal("a mailbox without a node"))?;
     Ok(setup::find_node(db, node)?)
 }
 
-fn calendar_at(db: &mut Db, node: &Node) -> Result<WorkingCalendar, Error> {
+pub(super) fn calendar_at(db: &mut Db, node: &Node) -> Result<WorkingCalendar, Error> {
     Ok(setup::rulebook(db, &node.path, node.time_zone)?.calendar)
 }
 
@@ -181,7 +186,7 @@ pub async fn custody(
             }
             faults.check(())?;
             let nodes = setup::nodes_of(db, &paths)?;
-            add_up(db, &nodes, from, to, now)
+            add_up(db, &Wanted { nodes: &nodes, from, to, now, as_of: None })
         })
         .await
 }
@@ -199,44 +204,155 @@ fn moment(field: &str, given: Option<&str>, zone: Tz, faults: &mut Faults) -> Op
     at
 }
 
-fn add_up(db: &mut Db, nodes: &[NodeId], from: At, to: At, now: At) -> Result<Vec<Custody>, Error> {
+/// What is told: of which nodes, from when until before when, and as of what.
+struct Wanted<'a> {
+    nodes: &'a [NodeId],
+    from: At,
+    to: At,
+    now: At,
+    as_of: Option<&'a AsOf>,
+}
+
+/// Custody by mailbox as it was: what came later does not count.
+///
+/// # Errors
+/// As `AsOf::read`.
+pub(super) fn custody_as_of(
+    db: &mut Db,
+    nodes: &[NodeId],
+    (from, to): (At, At),
+    as_of: &AsOf,
+) -> Result<Vec<Custody>, Error> {
+    let soon = as_of.at + TimeDelta::microseconds(1);
+    let mut custody =
+        add_up(db, &Wanted { nodes, from, to: to.min(soon), now: as_of.at, as_of: Some(as_of) })?;
+    custody.sort_by(|a, b| (&a.node, &a.mailbox).cmp(&(&b.node, &b.mailbox)));
+    Ok(custody)
+}
+
+/// An opening of a mailbox, and what came out of it.
+type Opening = (SetupId, At, Letters);
+
+/// Collections that moved since: as they are, and as they were.
+fn moved_collections(db: &mut Db, as_of: &AsOf) -> Result<Vec<[Option<Collection>; 2]>, Error> {
+    let mut moved = Vec::new();
+    for id in statistics::moved(db, Stream::Collection, as_of.event)? {
+        let now = collections::find(db, CollectionId(id))?;
+        let mut then: Option<Collection> = None;
+        for it in events::list(db, Stream::Collection, id, 0, COLLECTION_EVENTS_MAX)? {
+            if it.id > as_of.event {
+                continue;
+            }
+            let Ok(event) = CollectionEvent::from_parts(&it.kind, &it.data) else { continue };
+            match &mut then {
+                None => then = event.begin(CollectionId(id), it.at),
+                Some(collection) => event.apply(collection, it.at),
+            }
+        }
+        moved.push([now, then]);
+    }
+    Ok(moved)
+}
+
+fn opening(it: &Collection) -> Opening {
+    let letters = Letters {
+        counted: it.letters_counted.into(),
+        registered: it.n_registered().into(),
+        set_aside: it.n_set_aside().into(),
+    };
+    (it.mailbox, it.opened_at, letters)
+}
+
+fn add_up(db: &mut Db, wanted: &Wanted) -> Result<Vec<Custody>, Error> {
+    let Wanted { nodes, from, to, now, as_of } = *wanted;
     let mailboxes = rows::mailboxes_at(db, nodes)?;
-    let letters: HashMap<SetupId, Letters> = rows::letters(db, nodes, from, to)?.into_iter().collect();
+    let mut letters: HashMap<SetupId, Letters> = rows::letters(db, nodes, from, to)?.into_iter().collect();
     let (first, last) = (from + -AROUND, to + AROUND);
     let mut due: BTreeMap<SetupId, Vec<DueOpening>> = BTreeMap::new();
-    for (mailbox, it) in rows::list_due(db, &mailboxes, first, last)? {
+    for (mailbox, it) in
+        rows::list_due(db, &mailboxes, first, last)?.into_iter().filter(|it| it.1.due_at <= now)
+    {
         due.entry(mailbox).or_default().push(it);
     }
     let mut opened: HashMap<SetupId, Vec<At>> = HashMap::new();
     for (mailbox, at) in rows::list_openings(db, &mailboxes, first + -AROUND, last + AROUND)? {
         opened.entry(mailbox).or_default().push(at);
     }
+    if let Some(as_of) = as_of {
+        for [is, was] in moved_collections(db, as_of)? {
+            let of_nodes = |it: &&Collection| nodes.contains(&it.node);
+            if let Some((mailbox, at, out)) = is.as_ref().filter(of_nodes).map(opening) {
+                let opened = opened.entry(mailbox).or_default();
+                opened.iter().position(|it| *it == at).map(|it| opened.remove(it));
+                count(&mut letters, (mailbox, at, out), (from, to), -1);
+            }
+            if let Some((mailbox, at, out)) = was.as_ref().filter(of_nodes).map(opening) {
+                let opened = opened.entry(mailbox).or_default();
+                opened.insert(opened.partition_point(|it| *it <= at), at);
+                count(&mut letters, (mailbox, at, out), (from, to), 1);
+            }
+        }
+    }
     let mut custody = Vec::with_capacity(mailboxes.len());
     for id in mailboxes {
-        let entry = setup::find_entry(db, id)?;
-        let node = node_of(db, &entry)?;
-        let mut due = due.remove(&id).unwrap_or_default();
-        due.extend(due_unrecorded(db, id, &node, now)?);
-        let verdicts = verdicts(&due, opened.get(&id).map_or(&[], Vec::as_slice), node.time_zone);
-        let n = |wanted: Verdict| {
-            let of_period = due.iter().zip(&verdicts).filter(|(it, _)| from <= it.due_at && it.due_at < to);
-            u32::try_from(of_period.filter(|(_, it)| **it == wanted).count()).unwrap_or(u32::MAX)
-        };
-        let (late, missed) = (n(Verdict::Late), n(Verdict::Missed));
+        let (due, opened) = (due.remove(&id).unwrap_or_default(), opened.remove(&id).unwrap_or_default());
         let letters = letters.get(&id).copied().unwrap_or_default();
-        // A box that is retired is named for what it still has to say.
-        let is_in_use = entry.retired_at.is_none() && node.retired_at.is_none();
-        if !is_in_use && letters == Letters::default() && late + missed == 0 {
-            continue;
-        }
-        let (mailbox, name) = (entry.code, entry.name);
-        custody.push(Custody { mailbox, name, node: node.code, letters, late, missed });
+        custody.extend(of_mailbox(db, id, letters, due, &opened, wanted)?);
     }
     Ok(custody)
 }
 
+/// Adds what came out of a box that was opened in a span, or takes it away.
+fn count(letters: &mut HashMap<SetupId, Letters>, opening: Opening, (from, to): (At, At), sign: i64) {
+    let (mailbox, at, out) = opening;
+    if from <= at && at < to {
+        let sum = letters.entry(mailbox).or_default();
+        sum.counted += sign * out.counted;
+        sum.registered += sign * out.registered;
+        sum.set_aside += sign * out.set_aside;
+    }
+}
+
+/// One mailbox; None for one that is retired and has nothing to say.
+fn of_mailbox(
+    db: &mut Db,
+    id: SetupId,
+    letters: Letters,
+    mut due: Vec<DueOpening>,
+    opened: &[At],
+    wanted: &Wanted,
+) -> Result<Option<Custody>, Error> {
+    let entry = match wanted.as_of {
+        Some(as_of) => as_of.entry(db, id)?,
+        None => Some(setup::find_entry(db, id)?),
+    };
+    let Some(entry) = entry else { return Ok(None) };
+    let now = node_of(db, &entry)?;
+    let then = wanted.as_of.map(|it| it.node(db, now.id)).transpose()?.flatten();
+    let node = then.unwrap_or(now);
+    due.extend(due_unrecorded(db, id, &node, wanted.now)?);
+    let verdicts = verdicts(&due, opened, node.time_zone);
+    let n = |of: Verdict| {
+        let is_in = |it: &DueOpening| wanted.from <= it.due_at && it.due_at < wanted.to;
+        let of_period = due.iter().zip(&verdicts).filter(|(it, _)| is_in(it));
+        u32::try_from(of_period.filter(|(_, it)| **it == of).count()).unwrap_or(u32::MAX)
+    };
+    let (late, missed) = (n(Verdict::Late), n(Verdict::Missed));
+    // A box that is retired is named for what it still has to say.
+    let is_in_use = entry.retired_at.is_none() && node.retired_at.is_none();
+    if !is_in_use && letters == Letters::default() && late + missed == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Custody { mailbox: entry.code, name: entry.name, node: node.code, letters, late, missed }))
+}
+
 /// What was due since the mailbox was last looked at: figures do not wait for the timer.
-fn due_unrecorded(db: &mut Db, mailbox: SetupId, node: &Node, now: At) -> Result<Vec<DueOpening>, Error> {
+pub(super) fn due_unrecorded(
+    db: &mut Db,
+    mailbox: SetupId,
+    node: &Node,
+    now: At,
+) -> Result<Vec<DueOpening>, Error> {
     let watch = rows::find_watch(db, mailbox)?.filter(|it| it.look_at.is_some_and(|at| at <= now));
     let Some(watch) = watch else { return Ok(Vec::new()) };
     let schedule: Option<Schedule> = watch.schedule.as_deref().and_then(|it| serde_json::from_str(it).ok());

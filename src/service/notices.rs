@@ -216,25 +216,29 @@ pub struct Glance {
     pub n_unread: usize,
     /// The zone of the person's first node, for times that are no ticket's.
     pub zone: Tz,
+    /// The year whose official days are missing at a node of the person's: times that reach there are provisional.
+    pub missing_year: Option<i32>,
 }
 
 /// More unread notices are not counted.
 pub const UNREAD_COUNTED_MAX: usize = 100;
 
-/// How many notices wait for the caller, and in which zone they read the time.
+/// How many notices wait for the caller, in which zone they read the time, and whether a year of it is missing.
 ///
 /// # Errors
 /// Only those of the database.
 pub async fn glance(app: &App, caller: &Caller) -> Result<Glance, Error> {
     let account = account(caller)?;
-    let node = caller.actor.staff().and_then(|it| it.grants.first()).map(|it| it.node);
+    let grants = caller.actor.staff().map(|it| it.grants.clone()).unwrap_or_default();
+    let now = app.clock.now();
     app.store
         .read(move |db: &mut Db| -> Result<_, Error> {
-            let zone = match node {
-                Some(node) => setup::find_node(db, node)?.time_zone,
+            let zone = match grants.first() {
+                Some(grant) => setup::find_node(db, grant.node)?.time_zone,
                 None => DEFAULT_ZONE,
             };
-            Ok(Glance { n_unread: notices::count_unread(db, account, UNREAD_COUNTED_MAX)?, zone })
+            let n_unread = notices::count_unread(db, account, UNREAD_COUNTED_MAX)?;
+            Ok(Glance { n_unread, zone, missing_year: super::calendars::missing_year(db, &grants, now)? })
         })
         .await
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::circumstances::Circumstances;
+use super::shared::MERGED_MAX;
 use super::{Error, caller_sees_number};
 use crate::domain::number::Number;
 use crate::domain::people::{Actor, Role};
@@ -381,7 +382,13 @@ fn merge(db: &mut Db, ticket: &Ticket, actor: &Actor, body: &MergeBody) -> Resul
             .into());
         }
     };
-    let is_main = !tickets::list_merged_into(db, ticket.id)?.is_empty();
+    if tickets::list_merged_numbers(db, &[main.id])?.len() >= MERGED_MAX {
+        let message = format!(
+            "那一件已并入 {MERGED_MAX} 件，请另立一件主件。 {MERGED_MAX} tickets are merged into that one; begin another main one."
+        );
+        return Err(Refusal::field("into", message).into());
+    }
+    let is_main = !tickets::list_merged_numbers(db, &[ticket.id])?.is_empty();
     Ok(Action::Merge { into: Box::new(main), is_main })
 }
 

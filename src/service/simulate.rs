@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
-use super::Error;
 use super::export::Wanted;
+use super::{App, Caller, Error};
 use crate::domain::event::Stream;
 use crate::domain::refusal::Refusal;
 use crate::domain::setup::{Details, Entry, EntryChange, Node, SetupHistory, SetupKind};
@@ -85,6 +86,34 @@ pub fn simulate(
         done.add(page);
         tell(done.n_tickets);
     }
+}
+
+/// Days that [`recent`] can be asked for: a year of a community is some thousand tickets.
+const DAYS_MAX: i64 = 366;
+/// Counting again reads whole trails; one at a time leaves the server to everybody else.
+static TURN: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+
+/// Counts the tickets received in the last `days` again as if `what` had held, for an admin of its node.
+///
+/// # Errors
+/// As [`simulate`]; `Forbidden` for whoever does not write the set-up there, `Invalid` for days out of range,
+/// `TooMany` while another is counted.
+pub async fn recent(app: &App, caller: &Caller, what: WhatIf, days: i64) -> Result<Simulation, Error> {
+    super::setup::check_may_write_at(app, caller, &what.node).await?;
+    if !(1..=DAYS_MAX).contains(&days) {
+        let message = format!("应在 1 到 {DAYS_MAX} 之间。 It must be between 1 and {DAYS_MAX}.");
+        return Err(Refusal::field("days", message).into());
+    }
+    let turn = TURN.try_acquire().map_err(|_taken| Refusal::TooMany { retry_after_s: 10 })?;
+    let (app, now) = (app.clone(), app.clock.now());
+    let from = (now + -TimeDelta::days(days)).to_rfc3339();
+    let work = tokio::task::spawn_blocking(move || {
+        let wanted = Wanted::read(&app.store, Some(&what.node), Some(&from), None)?;
+        simulate(&app.store, &wanted, &what, now, |_| ())
+    });
+    let done = work.await.map_err(|it| Error::internal(format!("could not count again: {it}")))?;
+    drop(turn);
+    done
 }
 
 impl Simulation {

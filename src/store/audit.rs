@@ -204,6 +204,7 @@ pub fn collection_batch(db: &mut Db, after: i64) -> Result<(CollectionRows, Opti
     let rows = CollectionRows {
         collections: rows(db, "collection", &[], &tail("id", "id"))?,
         letters: rows(db, "collection_letter", &[], &tail("collection_id", "collection_id, id"))?,
+        attachments: rows(db, "collection_attachment", &[], &tail("collection_id", "collection_id, id"))?,
         events: rows(db, "event", &[], &of_stream("stream, stream_id, seq"))?,
         heads: rows(db, "event_head", &[], &of_stream("stream, stream_id"))?,
         texts: rows(db, "collection_text", &[], &tail("collection_id", "collection_id, seq, name"))?,

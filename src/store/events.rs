@@ -247,6 +247,14 @@ fn with_commitments(
     Ok(serde_json::Value::Object(fields).to_string())
 }
 
+/// Lets nobody else append to a chain until the transaction ends: what is read from here on stays true.
+///
+/// # Errors
+/// Only those of the database.
+pub fn hold(db: &mut Db, stream: Stream, stream_id: i64) -> Result<(), StoreError> {
+    lock_head(db, stream, stream_id).map(drop)
+}
+
 /// The chain's head, held until the transaction ends on PostgreSQL; SQLite has one writer.
 fn lock_head(db: &mut Db, stream: Stream, stream_id: i64) -> Result<Option<Head>, StoreError> {
     let head = event_head::table.find((stream.as_str(), stream_id));

@@ -29,6 +29,19 @@ pub struct Files {
     folder: PathBuf,
 }
 
+/// A file that a row speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The ticket or collection whose attachment it is.
+    pub of: i64,
+    /// The ticket's number.
+    pub number: Option<String>,
+    pub id: i64,
+    pub file: String,
+    pub sha256: String,
+    pub thumbnail_sha256: Option<String>,
+}
+
 /// A file of the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {

@@ -87,7 +87,7 @@ const RULES: &[Rule] = &[
             "store/audit.rs",
             // The next id: AUTOINCREMENT's ledger here, a sequence there.
             "store/events.rs",
-            "store/collections.rs",
+            "store/collections/mod.rs",
             // Rows held until the transaction ends: FOR UPDATE exists on the server only.
             "store/people",
         ],

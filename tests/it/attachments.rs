@@ -15,7 +15,7 @@ use crate::harness::{both_worlds, run};
 use crate::intruder::Intruder;
 use crate::voice;
 
-const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n";
+pub(crate) const PDF: &[u8] = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n";
 
 pub(crate) fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let picture = RgbImage::from_pixel(width, height, Rgb([180, 30, 30]));
@@ -76,13 +76,13 @@ pub(crate) fn kept(world: &World) -> Vec<PathBuf> {
     found
 }
 
-fn verified(world: &World) -> Report {
+pub(crate) fn verified(world: &World) -> Report {
     let mut report = Report::default();
     attachments::verify_files(&world.app.app, &mut report, |_| {}).unwrap();
     report
 }
 
-fn faults(report: &Report) -> Vec<&str> {
+pub(crate) fn faults(report: &Report) -> Vec<&str> {
     report.findings.iter().map(|it| it.fault).collect()
 }
 

@@ -10,7 +10,7 @@ use crate::harness::Engine;
 use crate::postgres;
 
 /// What an intruder may write to.
-pub(crate) const TABLES: [&str; 20] = [
+pub(crate) const TABLES: [&str; 21] = [
     "node",
     "setup_entry",
     "device_token",
@@ -27,6 +27,7 @@ pub(crate) const TABLES: [&str; 20] = [
     "phone_index",
     "clock",
     "collection",
+    "collection_attachment",
     "collection_letter",
     "collection_text",
     "slip_batch",
@@ -149,6 +150,7 @@ impl Intruder {
             ("reply", "delivery") => return "'failed'".to_owned(),
             ("clock", "stage") => return "'reply'".to_owned(),
             ("attachment", "media") => return "'audio/ogg'".to_owned(),
+            ("collection_attachment", "media") => return "'application/pdf'".to_owned(),
             ("clock", "state") => return "'void'".to_owned(),
             ("collection", "n_registered" | "n_set_aside") => return "2".to_owned(),
             ("collection_letter", "set_aside") => return "'valuables'".to_owned(),

@@ -341,6 +341,7 @@ both_worlds! {
         let two = json!({"put_in_on": "2026-11-20", "tickets": [{"description": "路灯"}, {"description": "水管"}]});
         crate::collections::letter(&world, id, two).expect(201);
         crate::collections::letter(&world, id, json!({"set_aside": "blank", "note": "白纸"})).expect(201);
+        crate::scans::scan(&world, id, "1", &crate::attachments::photo(8, 8, image::ImageFormat::Jpeg));
         expect_whole(&verify(&world));
         expect_whole(&verify_export(&world, &exported(&world)));
         assert!(!String::from_utf8(exported(&world)).unwrap().contains("陈伯"));
@@ -355,10 +356,13 @@ both_worlds! {
             ("event", "stream = 'collection' AND seq = 3"),
             ("event_head", "stream = 'collection'"),
             ("collection", "id = 1"),
+            ("event", "stream = 'collection' AND seq = 4"),
+            ("collection_attachment", "id = 1"),
             ("collection_letter", "id = 1"),
             ("collection_letter", "id = 2"),
             ("collection_text", "seq = 1 AND name = 'opener.2'"),
             ("collection_text", "seq = 3"),
+            ("collection_text", "seq = 4"),
         ] {
             for column in intruder.columns(table) {
                 // A chain's name cannot become its own.
@@ -374,9 +378,10 @@ both_worlds! {
         for (sql, what) in [
             ("DELETE FROM collection", "no row"),
             ("DELETE FROM collection_letter WHERE id = 2", "letter gone"),
+            ("DELETE FROM collection_attachment", "attachment gone"),
             ("DELETE FROM collection_text WHERE seq = 3", "text gone"),
             ("DELETE FROM event WHERE stream = 'collection' AND seq = 2", "event gone"),
-            ("DELETE FROM event WHERE stream = 'collection' AND seq = 3", "last event gone"),
+            ("DELETE FROM event WHERE stream = 'collection' AND seq = 4", "last event gone"),
             ("DELETE FROM event_head WHERE stream = 'collection'", "head gone"),
             ("INSERT INTO collection_letter SELECT collection_id, 3, set_aside, put_in_on, slip, n_tickets, \
               registered_at FROM kept_collection_letter WHERE id = 2", "letter added"),

@@ -148,10 +148,16 @@ fn the_document_and_its_pages_need_no_network() {
 
     let document = app.get("/openapi.json").send().expect(200).json();
     let page = app.get("/docs/").send().expect(200);
-    let setup = app.get("/docs/swagger-initializer.js").send().expect(200).text;
+    let setup = app.get("/docs/docs.js").send().expect(200).text;
+    let script = app.get("/docs/swagger-ui-bundle.js").send().expect(200);
+    let packed = app.get("/docs/swagger-ui-bundle.js").header("Accept-Encoding", "gzip").send().expect(200);
 
     assert_eq!(document["openapi"], "3.1.0");
     assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
     assert!(setup.contains("/openapi.json") && !setup.contains("petstore"), "{setup}");
+    assert!(script.text.contains("SwaggerUIBundle") && script.text.len() > 1_000_000);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(app.get("/docs/swagger-ui.css").send().expect(200).text.contains(".swagger-ui"));
+    check(&app.get("/docs/swagger-ui.js").send(), 404, "not-found");
     assert_eq!(app.get("/docs").send().expect(303).header("location"), "/docs/");
 }

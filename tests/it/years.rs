@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::app::Answer;
 use crate::builders::{PASSWORD, World};
+use crate::desk::Browser;
 use crate::harness::{both_worlds, run};
 
 /// A year of the usual holidays, with one more day off and one swapped working day in January.
@@ -221,6 +222,25 @@ both_worlds! {
         tick(&world);
         assert_eq!(told_of_years(&world, "admin").len(), 1, "a node that has confirmed the year needs none");
         assert_eq!(told_of_years(&world, "other").len(), 2);
+    }
+
+    fn every_staff_page_says_that_a_year_is_missing_until_it_is_loaded(world) {
+        let browsers = ["admin", "clerk", "handler", "supervisor", "leader", "auditor", "other"].map(|it| Browser::of(&world, it));
+        let token = top(&world);
+        let pages = ["/desk/notices", "/desk/account"];
+        let is_warned = |it: &Browser<'_>, path: &str| it.page(path).contains("2027 年的放假安排还没有载入");
+        for browser in &browsers {
+            assert!(pages.iter().all(|it| is_warned(browser, it)));
+        }
+        assert!(is_warned(&browsers[0], "/admin/units") && is_warned(&browsers[4], "/lead"));
+        let confirmed = json!({"code": "own", "name": "自己的", "node": "YD", "years_confirmed": [2027]});
+        world.app.post("/api/v1/calendars", &confirmed).bearer(&world.token("admin")).send().expect(201);
+        assert!(!is_warned(&browsers[1], "/desk"), "a node that has confirmed the year needs none");
+        assert!(is_warned(&browsers[6], "/desk"));
+
+        load(&world, &token, "", &year(2027)).expect(200);
+
+        assert!(!browsers.iter().any(|it| is_warned(it, "/desk/account")));
     }
 
     fn admins_hear_of_a_provisional_due_time_long_before(world) {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::texts::{KeptText, open_commitments};
 use super::{
-    AuditKeys, Chain, CollectionRow, CollectionTextRow, EventRow, Finding, HeadRow, LetterRow, Report, Spot,
-    Stored, Unreadable, read,
+    AuditKeys, Chain, CollectionAttachmentRow, CollectionRow, CollectionTextRow, EventRow, Finding, HeadRow,
+    LetterRow, Report, Spot, Stored, Unreadable, read,
 };
 use crate::domain::event::{Recorded, Stream};
 use crate::domain::mailbox::Collection;
@@ -15,6 +15,7 @@ use crate::domain::mailbox::Collection;
 pub struct CollectionRows {
     pub collections: Vec<Vec<u8>>,
     pub letters: Vec<Vec<u8>>,
+    pub attachments: Vec<Vec<u8>>,
     pub events: Vec<Vec<u8>>,
     pub heads: Vec<Vec<u8>>,
     pub texts: Vec<Vec<u8>>,
@@ -25,6 +26,7 @@ pub struct CollectionRows {
 struct File {
     row: Option<CollectionRow>,
     letters: Vec<LetterRow>,
+    attachments: Vec<CollectionAttachmentRow>,
     events: Vec<Recorded>,
     head: Option<HeadRow<true>>,
     texts: Vec<CollectionTextRow>,
@@ -67,6 +69,9 @@ pub fn verify_collections(rows: &CollectionRows, keys: AuditKeys, report: &mut R
     });
     add(&mut files, &rows.letters, report, |it: LetterRow, files| {
         files.entry(it.collection_id).or_default().letters.push(it);
+    });
+    add(&mut files, &rows.attachments, report, |it: CollectionAttachmentRow, files| {
+        files.entry(it.collection_id).or_default().attachments.push(it);
     });
     let mut out_of_time = Vec::new();
     add(&mut files, &rows.events, report, |it: EventRow<true>, files| {
@@ -139,6 +144,19 @@ fn compare(file: &File, collection: &Collection, spot: &dyn Fn(&'static str) -> 
     let expected = LetterRow::of(collection);
     for (expected, found) in expected.iter().zip(&file.letters) {
         report.add_differences(&spot("collection_letter"), expected.differences(found));
+    }
+    let attached = CollectionAttachmentRow::of(collection);
+    for (expected, found) in attached.iter().zip(&file.attachments) {
+        report.add_differences(&spot("collection_attachment"), expected.differences(found));
+    }
+    let (n_expected, n_found) = (attached.len(), file.attachments.len());
+    if n_expected != n_found {
+        report.add(Finding::new(
+            "row",
+            spot("collection_attachment"),
+            format!("应有 {n_expected} 个附件，现有 {n_found} 个"),
+            format!("the events give {n_expected} attachments, stored are {n_found}"),
+        ));
     }
     let (n_expected, n_found) = (expected.len(), file.letters.len());
     if n_expected != n_found {

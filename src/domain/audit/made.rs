@@ -1,10 +1,10 @@
 //! Rows as the nouns give them: what the events add up to, column by column.
 
 use super::rows::{
-    AttachmentRow, ClockRow, CollectionRow, ExtensionRow, Flag, LetterRow, NodeRow, ReplyRow, SlipRow,
-    TicketRow,
+    AttachmentRow, ClockRow, CollectionAttachmentRow, CollectionRow, ExtensionRow, Flag, LetterRow, NodeRow,
+    ReplyRow, SlipRow, TicketRow,
 };
-use crate::domain::mailbox::{Collection, Letter};
+use crate::domain::mailbox::{Collection, CollectionAttachment, Letter};
 use crate::domain::setup::{Node, SlipBatch};
 use crate::domain::sla::{Clock, Extension, RulesDigest};
 use crate::domain::ticket::{Attachment, Reply, Ticket};
@@ -108,6 +108,24 @@ impl LetterRow {
             registered_at: letter.registered_at.micros(),
         };
         it.letters.iter().map(row).collect()
+    }
+}
+
+impl CollectionAttachmentRow {
+    /// The rows of a collection's files.
+    pub fn of(it: &Collection) -> Vec<Self> {
+        let row = |attachment: &CollectionAttachment| Self {
+            collection_id: it.id.0,
+            id: attachment.id.into(),
+            letter_id: attachment.letter.map(i64::from),
+            media: attachment.filed.media.to_string(),
+            file: attachment.filed.file.clone(),
+            n_bytes: attachment.filed.n_bytes,
+            sha256: attachment.filed.sha256.clone(),
+            thumbnail_sha256: attachment.filed.thumbnail_sha256.clone(),
+            added_at: attachment.added_at.micros(),
+        };
+        it.attachments.iter().map(row).collect()
     }
 }
 

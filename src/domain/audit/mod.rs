@@ -23,10 +23,10 @@ pub use chain::Chain;
 pub use collection::{CollectionRows, verify_collections};
 pub use numbers::{Community, Numbers};
 pub use rows::{
-    AccountRow, AttachmentRow, Bytes, ClockRow, CollectionRow, CollectionTextRow, DayRow, Difference,
-    EntryRow, EventRow, ExtensionRow, Flag, GrantRow, HeadRow, LetterRow, NodeRow, NumberRow, OutboxRow,
-    PhoneRow, ReplyRow, RulesRow, SlipRow, Stored, SupportingRow, TextRow, TicketRow, TokenRow, Unreadable,
-    read,
+    AccountRow, AttachmentRow, Bytes, ClockRow, CollectionAttachmentRow, CollectionRow, CollectionTextRow,
+    DayRow, Difference, EntryRow, EventRow, ExtensionRow, Flag, GrantRow, HeadRow, LetterRow, NodeRow,
+    NumberRow, OutboxRow, PhoneRow, ReplyRow, RulesRow, SlipRow, Stored, SupportingRow, TextRow, TicketRow,
+    TokenRow, Unreadable, read,
 };
 pub use setup::{SetupAudit, SetupRows};
 pub use ticket::{TicketRows, verify_tickets};

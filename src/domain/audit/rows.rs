@@ -138,6 +138,18 @@ rows! {
         n_tickets: i64,
         registered_at: i64,
     }
+    /// A file of a collection.
+    CollectionAttachmentRow of "collection_attachment" {
+        collection_id: i64,
+        id: i64,
+        letter_id: Option<i64>,
+        media: String,
+        file: String,
+        n_bytes: u64,
+        sha256: String,
+        thumbnail_sha256: Option<String>,
+        added_at: i64,
+    }
     /// A text beside a collection's log.
     CollectionTextRow of "collection_text" {
         collection_id: i64,

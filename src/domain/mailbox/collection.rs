@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::attachment::CollectionAttachment;
 use super::event::{CollectionEvent, Opened};
 use super::reading::Opening;
 use crate::domain::event::Stamp;
@@ -48,6 +49,11 @@ pub mod text {
     /// The name of what was noted of a letter that was set aside.
     pub fn note(letter: u32) -> String {
         format!("note.{letter}")
+    }
+
+    /// The name of what a file is called.
+    pub fn attachment(id: u32) -> String {
+        format!("attachment.{id}")
     }
 }
 
@@ -96,6 +102,8 @@ pub struct Collection {
     pub openers: [Opener; 2],
     /// In the order in which they were registered.
     pub letters: Vec<Letter>,
+    /// Photos of the opening and scans of letters, in the order in which they were added.
+    pub attachments: Vec<CollectionAttachment>,
     pub closed_at: Option<At>,
     /// Letters nobody had accounted for when it was closed.
     pub n_unaccounted: Option<u32>,
@@ -146,6 +154,12 @@ impl Change {
             CollectionEvent::LetterRegistered { .. } | CollectionEvent::LetterSetAside { .. }
         );
         self.collection.letters.last().filter(|_| is_letter)
+    }
+
+    /// The attachment this change adds, if it does.
+    pub fn attachment(&self) -> Option<&CollectionAttachment> {
+        let is_added = matches!(self.event, CollectionEvent::AttachmentAdded { .. });
+        self.collection.attachments.last().filter(|_| is_added)
     }
 
     /// The texts kept beside the log, by name.
@@ -201,7 +215,8 @@ impl Collection {
         let as_then =
             |it: Opener| Opener { confirmed_at: it.confirmed_at.filter(|at| *at == self.recorded_at), ..it };
         let openers = self.openers.map(as_then);
-        Self { version: 1, openers, letters: Vec::new(), closed_at: None, n_unaccounted: None, ..self }
+        let (letters, attachments) = (Vec::new(), Vec::new());
+        Self { version: 1, openers, letters, attachments, closed_at: None, n_unaccounted: None, ..self }
     }
 
     /// Letters registered as tickets.
@@ -349,7 +364,7 @@ impl Collection {
         Ok(self.with(CollectionEvent::Closed { unaccounted }, texts, doing))
     }
 
-    fn with(self, event: CollectionEvent, texts: Vec<(String, String)>, doing: &Doing) -> Change {
+    pub(super) fn with(self, event: CollectionEvent, texts: Vec<(String, String)>, doing: &Doing) -> Change {
         let mut collection = self;
         let version_before = Some(collection.version);
         event.apply(&mut collection, doing.now);
@@ -361,130 +376,5 @@ impl Collection {
             at: doing.now,
             stamp: Stamp::of(doing.actor, doing.from),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::people::Staff;
-
-    fn staff(id: i64) -> Actor {
-        Actor::Staff(Staff { account: AccountId(id), username: format!("user{id}"), grants: Vec::new() })
-    }
-
-    fn opening(letters_counted: u32) -> Opening {
-        Opening {
-            mailbox: "M1".to_owned(),
-            community: None,
-            opened_at: At::from_micros(1_000_000),
-            openers: ["王丽".to_owned(), "陈伯".to_owned()],
-            seal_before: None,
-            seal_after: None,
-            letters_counted,
-        }
-    }
-
-    fn doing(actor: &Actor) -> Doing<'_> {
-        Doing { actor, from: None, now: At::from_micros(2_000_000) }
-    }
-
-    fn collection(letters_counted: u32, accounts: [Option<AccountId>; 2]) -> Collection {
-        let recorder = staff(1);
-        let opening = opening(letters_counted);
-        let change =
-            Collection::open(CollectionId(1), SetupId(7), NodeId(3), &opening, accounts, &doing(&recorder));
-        change.collection().clone()
-    }
-
-    fn slug(refused: Result<Change, Refusal>) -> &'static str {
-        match refused {
-            Err(Refusal::Rule { slug, .. }) => slug,
-            Err(Refusal::Illegal { .. }) => "illegal",
-            Err(Refusal::Forbidden(_)) => "forbidden",
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn three_counted_letters_close_at_three_and_never_take_a_fourth() {
-        let clerk = staff(1);
-        let register = |it: Collection| {
-            it.register(vec![TicketId(1)], None, None, &doing(&clerk)).map(|it| it.collection().clone())
-        };
-        let two = register(register(collection(3, [None; 2])).unwrap()).unwrap();
-        assert_eq!(slug(two.clone().close(None, true, &doing(&clerk))), "not-accounted-for");
-
-        let three = two.set_aside(SetAside::Thanks, None, &doing(&clerk)).unwrap().collection().clone();
-
-        assert_eq!(slug(three.clone().register(vec![], None, None, &doing(&clerk))), "all-accounted-for");
-        let closed = three.close(None, false, &doing(&clerk)).unwrap().collection().clone();
-        assert_eq!((closed.n_registered(), closed.n_set_aside(), closed.unaccounted()), (2, 1, 0));
-        assert_eq!(closed.exceptions(), []);
-        assert_eq!(slug(closed.clone().register(vec![], None, None, &doing(&clerk))), "illegal");
-        assert_eq!(slug(closed.close(None, true, &doing(&clerk))), "illegal");
-    }
-
-    #[test]
-    fn only_a_supervisor_closes_it_short_and_it_stays_an_exception() {
-        let clerk = staff(1);
-        let reason = || Some("信被雨水泡烂".to_owned());
-        assert_eq!(slug(collection(2, [None; 2]).close(reason(), false, &doing(&clerk))), "forbidden");
-
-        let closed = collection(2, [None; 2]).close(reason(), true, &doing(&clerk)).unwrap();
-
-        assert_eq!(closed.collection().exceptions(), [Exception::Unaccounted]);
-        assert_eq!(closed.collection().n_unaccounted, Some(2));
-    }
-
-    #[test]
-    fn an_opener_with_an_account_confirms_once_and_nobody_else_does() {
-        let opened = collection(0, [Some(AccountId(1)), Some(AccountId(2))]);
-        // Who recorded it and opened the box has confirmed by that.
-        assert!(opened.openers[0].confirmed_at.is_some());
-        assert_eq!(opened.exceptions(), [Exception::Unconfirmed]);
-
-        let (second, stranger) = (staff(2), staff(3));
-        assert!(matches!(opened.clone().confirm(&doing(&stranger)), Err(Refusal::NotYours(_))));
-        let confirmed = opened.confirm(&doing(&second)).unwrap().unwrap().collection().clone();
-
-        assert_eq!(confirmed.exceptions(), []);
-        assert_eq!(confirmed.confirm(&doing(&second)), Ok(None));
-    }
-
-    #[test]
-    fn folding_the_events_gives_the_collection() {
-        let clerk = staff(1);
-        let recorder = staff(1);
-        let change = Collection::open(
-            CollectionId(1),
-            SetupId(7),
-            NodeId(3),
-            &opening(2),
-            [Some(AccountId(1)), Some(AccountId(2))],
-            &doing(&recorder),
-        );
-        let mut changes = vec![change];
-        let last = |changes: &[Change]| changes.last().unwrap().collection().clone();
-        let day = NaiveDate::from_ymd_opt(2026, 11, 20);
-        changes.push(
-            last(&changes).register(vec![TicketId(4), TicketId(5)], day, None, &doing(&clerk)).unwrap(),
-        );
-        changes.push(last(&changes).set_aside(SetAside::Blank, None, &doing(&clerk)).unwrap());
-        changes.push(last(&changes).confirm(&doing(&staff(2))).unwrap().unwrap());
-        changes.push(last(&changes).close(None, false, &doing(&clerk)).unwrap());
-
-        let mut folded: Option<Collection> = None;
-        for change in &changes {
-            let (kind, fields) = change.event().to_parts().unwrap();
-            let event = CollectionEvent::from_parts(&kind, &fields.to_string()).unwrap();
-            match &mut folded {
-                None => folded = event.begin(CollectionId(1), change.at()),
-                Some(folded) => event.apply(folded, change.at()),
-            }
-        }
-
-        assert_eq!(folded.as_ref(), Some(&last(&changes)));
-        assert_eq!(folded.map(|it| it.version), Some(5));
     }
 }

@@ -3,7 +3,9 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::attachment::CollectionAttachment;
 use super::collection::{Collection, Letter, Opener, SetAside};
+use crate::domain::ticket::Filed;
 use crate::domain::value::{AccountId, At, CollectionId, NodeId, SetupId, TicketId};
 
 /// What is known of an opening, texts apart.
@@ -37,6 +39,7 @@ impl Opened {
             letters_counted: self.letters_counted,
             openers: [opener(0), opener(1)],
             letters: Vec::new(),
+            attachments: Vec::new(),
             closed_at: None,
             n_unaccounted: None,
         }
@@ -63,6 +66,13 @@ pub enum CollectionEvent {
     Confirmed {
         /// 1 or 2.
         opener: u8,
+    },
+    #[serde(rename = "collection.attachment_added")]
+    AttachmentAdded {
+        attachment: u32,
+        /// The letter it is a scan of; None for a photo of the opening.
+        letter: Option<u32>,
+        filed: Filed,
     },
     #[serde(rename = "collection.closed")]
     Closed { unaccounted: u32 },
@@ -118,6 +128,14 @@ impl CollectionEvent {
                 n_tickets: 0,
                 registered_at: at,
             }),
+            CollectionEvent::AttachmentAdded { attachment, letter, filed } => {
+                collection.attachments.push(CollectionAttachment {
+                    id: *attachment,
+                    letter: *letter,
+                    filed: filed.clone(),
+                    added_at: at,
+                });
+            }
             CollectionEvent::Confirmed { opener } => {
                 let nth = usize::from(opener.saturating_sub(1));
                 if let Some(opener) = collection.openers.get_mut(nth) {

@@ -28,11 +28,29 @@ pub struct Explanation {
     pub en: String,
 }
 
+/// Why more time was granted, and who did; each as far as the reader may know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grounds {
+    pub reason: Option<String>,
+    pub by: Option<String>,
+}
+
+/// What was said of a clock's pauses and extensions, each in the order of the clock's own; less where it is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Causes {
+    pub pauses: Vec<Option<String>>,
+    pub extensions: Vec<Grounds>,
+}
+
 /// Explains the due time of `clock` by the rules it was counted with.
-pub fn explain(clock: &Clock, rules: &Rules) -> Explanation {
+pub fn explain(clock: &Clock, rules: &Rules, causes: &Causes) -> Explanation {
     let calendar = &rules.calendar;
     let days = days_of(clock, calendar);
-    Explanation { zh: chinese(clock, &days, calendar), en: english(clock, &days, calendar), days }
+    Explanation {
+        zh: chinese(clock, &days, calendar, causes),
+        en: english(clock, &days, calendar, causes),
+        days,
+    }
 }
 
 fn days_of(clock: &Clock, calendar: &WorkingCalendar) -> Vec<DayLine> {
@@ -220,10 +238,9 @@ fn stood_still(pause: &Pause, target: Target, calendar: &WorkingCalendar) -> Opt
     u32::try_from(minutes).ok()
 }
 
-fn chinese(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar) -> String {
+fn chinese(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar, causes: &Causes) -> String {
     let target = clock.details.target;
     let year = calendar.local_date(clock.started_at).year();
-    let moment = |at: At| moment_zh(at, Some(year), calendar);
     let start = moment_zh(clock.started_at, None, calendar);
     let stage = stage_zh(clock.stage);
     let mut parts = vec![match target {
@@ -240,18 +257,15 @@ fn chinese(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar) -> Strin
     if !target.is_round_the_clock() {
         parts.extend(remarkable(clock, days).iter().map(|it| it.chinese(year)));
     }
-    for pause in &clock.details.pauses {
-        let from = moment(pause.from);
-        parts.push(match (pause.to, stood_still(pause, target, calendar)) {
-            (Some(to), Some(minutes)) => {
-                let kind = if target.is_round_the_clock() { "" } else { "上班时间" };
-                format!("{from} 至 {} 等待补充，停计{kind} {}，期限顺延同样长", moment(to), span_zh(minutes))
-            }
-            _ => format!("{from} 起等待补充，停计至今，恢复后期限顺延"),
-        });
-    }
-    for before in &clock.details.due_before {
-        parts.push(format!("原定 {}，经批准延期", moment(*before)));
+    parts.extend(clock.details.pauses.iter().enumerate().map(|(nth, it)| {
+        let why = causes.pauses.get(nth).and_then(Option::as_deref);
+        pause_zh(it, target, calendar, year, why)
+    }));
+    for (nth, before) in clock.details.due_before.iter().enumerate() {
+        let grounds = causes.extensions.get(nth).cloned().unwrap_or_default();
+        let why = grounds.reason.map_or_else(String::new, |it| format!("因“{it}”"));
+        let by = grounds.by.map_or_else(String::new, |it| format!(" {it} "));
+        parts.push(format!("原定 {}，{why}经{by}批准延期", moment_zh(*before, Some(year), calendar)));
     }
     if clock.details.provisional {
         parts.push("所涉年份的放假安排尚未公布，此为暂定，公布后重算".to_owned());
@@ -259,7 +273,7 @@ fn chinese(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar) -> Strin
     format!("{}。因此期限是 {}。", parts.join("；"), moment_zh(clock.due_at, None, calendar))
 }
 
-fn english(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar) -> String {
+fn english(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar, causes: &Causes) -> String {
     let target = clock.details.target;
     let start = moment_en(clock.started_at, calendar);
     let stage = clock.stage;
@@ -285,19 +299,16 @@ fn english(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar) -> Strin
     if !target.is_round_the_clock() {
         parts.extend(remarkable(clock, days).iter().map(Row::english));
     }
-    for pause in &clock.details.pauses {
-        let from = moment_en(pause.from, calendar);
-        parts.push(match (pause.to, stood_still(pause, target, calendar)) {
-            (Some(to), Some(minutes)) => {
-                let kind = if target.is_round_the_clock() { "" } else { " of opening hours" };
-                let (to, span) = (moment_en(to, calendar), span_en(minutes));
-                format!("stood still from {from} to {to} while waiting, which adds the same {span}{kind}")
-            }
-            _ => format!("standing still since {from} while waiting, which will be added"),
-        });
-    }
-    for before in &clock.details.due_before {
-        parts.push(format!("first due {}, then extended", moment_en(*before, calendar)));
+    parts.extend(
+        clock.details.pauses.iter().enumerate().map(|(nth, it)| {
+            pause_en(it, target, calendar, causes.pauses.get(nth).and_then(Option::as_deref))
+        }),
+    );
+    for (nth, before) in clock.details.due_before.iter().enumerate() {
+        let grounds = causes.extensions.get(nth).cloned().unwrap_or_default();
+        let by = grounds.by.map_or_else(String::new, |it| format!(" by {it}"));
+        let why = grounds.reason.map_or_else(String::new, |it| format!(" because of “{it}”"));
+        parts.push(format!("first due {}, then extended{by}{why}", moment_en(*before, calendar)));
     }
     if clock.details.provisional {
         parts.push(
@@ -306,6 +317,39 @@ fn english(clock: &Clock, days: &[DayLine], calendar: &WorkingCalendar) -> Strin
         );
     }
     format!("{}. So it is due {}.", parts.join("; "), moment_en(clock.due_at, calendar))
+}
+
+fn pause_zh(
+    pause: &Pause,
+    target: Target,
+    calendar: &WorkingCalendar,
+    year: i32,
+    why: Option<&str>,
+) -> String {
+    let moment = |at: At| moment_zh(at, Some(year), calendar);
+    let from = moment(pause.from);
+    let waiting = why.map_or_else(|| "等待补充材料或第三方".to_owned(), |it| format!("等待（{it}）"));
+    match (pause.to, stood_still(pause, target, calendar)) {
+        (Some(to), Some(minutes)) => {
+            let kind = if target.is_round_the_clock() { "" } else { "上班时间" };
+            let (to, span) = (moment(to), span_zh(minutes));
+            format!("{from} 至 {to} {waiting}，停计{kind} {span}，期限顺延同样长")
+        }
+        _ => format!("{from} 起{waiting}，停计至今，恢复后期限顺延"),
+    }
+}
+
+fn pause_en(pause: &Pause, target: Target, calendar: &WorkingCalendar, why: Option<&str>) -> String {
+    let from = moment_en(pause.from, calendar);
+    let why = why.map_or_else(String::new, |it| format!(" ({it})"));
+    match (pause.to, stood_still(pause, target, calendar)) {
+        (Some(to), Some(minutes)) => {
+            let kind = if target.is_round_the_clock() { "" } else { " of opening hours" };
+            let (to, span) = (moment_en(to, calendar), span_en(minutes));
+            format!("stood still from {from} to {to} while waiting{why}, which adds the same {span}{kind}")
+        }
+        _ => format!("standing still since {from} while waiting{why}, which will be added"),
+    }
 }
 
 #[cfg(test)]
@@ -352,7 +396,12 @@ mod tests {
                 due_before: before.map(at).into_iter().collect(),
             },
         };
-        explain(&clock, &rules)
+        let grounds = Grounds { reason: Some("等配件".to_owned()), by: Some("王主任".to_owned()) };
+        explain(
+            &clock,
+            &rules,
+            &Causes { pauses: vec![Some("等施工队报价".to_owned())], extensions: vec![grounds] },
+        )
     }
 
     #[test]
@@ -382,10 +431,15 @@ mod tests {
         assert_eq!(
             told.zh,
             "办结时限 1 个工作日：从 2026年11月23日 09:00 起，当天不计，计 11月24日，最后一天下班时为止；\
-             11月23日 09:00 至 11月24日 09:00 等待补充，停计上班时间 6 小时 30 分钟，期限顺延同样长；\
-             原定 11月24日 17:30，经批准延期。因此期限是 2026年11月25日 17:30。"
+             11月23日 09:00 至 11月24日 09:00 等待（等施工队报价），停计上班时间 6 小时 30 分钟，期限顺延同样长；\
+             原定 11月24日 17:30，因“等配件”经 王主任 批准延期。因此期限是 2026年11月25日 17:30。"
         );
-        assert!(told.en.contains("which adds the same 6 h 30 min of opening hours"), "{}", told.en);
+        for words in [
+            "while waiting (等施工队报价), which adds the same 6 h 30 min of opening hours",
+            "then extended by 王主任 because of “等配件”",
+        ] {
+            assert!(told.en.contains(words), "{}", told.en);
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! One ticket's life as the figures see it: its events, oldest first, and what they add.
 
-use super::{Contribution, Exclusion, Facts, Figure, Milestone, Tally};
+use chrono::TimeDelta;
+
+use super::{Contribution, Done, Exclusion, Facts, Figure, Hint, Milestone, Tally};
 use crate::domain::calendar::WorkingCalendar;
 use crate::domain::event::{ActorKind, Recorded};
 use crate::domain::sla::{ClockState, RulesDigest, Stage};
 use crate::domain::ticket::event::{TicketEvent, effects_of};
-use crate::domain::ticket::{Status, Ticket};
+use crate::domain::ticket::{Channel, Outcome, Status, Ticket};
 use crate::domain::value::{AccountId, At, TicketId};
 
 /// The clocks that a rate is made of.
@@ -25,8 +27,33 @@ pub struct Life {
     withdrawn: Option<Exclusion>,
     is_concluded: bool,
     is_replied: bool,
+    handling: Handling,
     /// When the first cycle got there, in the order of [`Milestone`].
     reached: [Option<At>; 4],
+}
+
+/// Who had to do with a ticket, as far as hints go.
+#[derive(Debug, Clone, Default)]
+struct Handling {
+    is_contacted: bool,
+    /// Who acknowledged, contacted or resolved.
+    hands: Vec<i64>,
+    /// The last rating was asked for by one of them.
+    is_own_follow_up: bool,
+}
+
+impl Handling {
+    fn note(&mut self, event: &TicketEvent, by: Option<i64>) {
+        self.is_contacted |= matches!(event, TicketEvent::Contacted { .. });
+        let is_handling = matches!(
+            event,
+            TicketEvent::Acknowledged { .. } | TicketEvent::Contacted { .. } | TicketEvent::Resolved { .. }
+        );
+        self.hands.extend(by.filter(|it| is_handling && !self.hands.contains(it)));
+        if let TicketEvent::Rated { asked_by, .. } = event {
+            self.is_own_follow_up = asked_by.is_some_and(|it| self.hands.contains(&it.0));
+        }
+    }
 }
 
 impl Life {
@@ -50,6 +77,7 @@ impl Life {
         }
         let by = ActorKind::parse(&recorded.actor_kind).unwrap_or(ActorKind::System);
         self.note(&event, at, by);
+        self.handling.note(&event, recorded.actor_id);
         Ok(())
     }
 
@@ -83,6 +111,27 @@ impl Life {
             *resolved = ticket.resolved_at;
             *replied = ticket.replied_at;
         }
+    }
+
+    fn hints(&self, ticket: &Ticket) -> i64 {
+        let has_way = !matches!(ticket.channel, Channel::None | Channel::Board);
+        let is_last_hour = ticket.clocks.iter().any(|it| {
+            let is_long = it.due_at - it.started_at >= TimeDelta::days(1);
+            let left = it.met_at.map(|met| it.due_at - met);
+            it.stage == Stage::Resolve
+                && it.state == ClockState::Met
+                && is_long
+                && left.is_some_and(|it| it < TimeDelta::hours(1))
+        });
+        let found = [
+            (
+                Hint::ClosedWithoutContact,
+                ticket.status == Status::Closed && has_way && !self.handling.is_contacted,
+            ),
+            (Hint::LastHour, is_last_hour),
+            (Hint::OwnFollowUp, self.handling.is_own_follow_up),
+        ];
+        found.iter().filter(|it| it.1).fold(0, |hints, it| hints | it.0.mark())
     }
 
     /// What the ticket adds to the figures; None before it was received. Working time is counted by `calendar`.
@@ -124,6 +173,8 @@ impl Life {
             received_at: ticket.received_at,
             is_open: ticket.status.is_open(),
             due_at: ticket.due_at,
+            done: done(ticket),
+            hints: self.hints(ticket),
             tally,
         })
     }
@@ -182,6 +233,20 @@ impl Life {
             _ if self.is_concluded => Exclusion::NotReplied,
             _ => Exclusion::NotConcluded,
         }
+    }
+}
+
+/// What became of it so far.
+fn done(ticket: &Ticket) -> Done {
+    match (ticket.status, ticket.outcome) {
+        (Status::Withdrawn, _) => Done::Withdrawn,
+        (Status::Merged, _) => Done::Merged,
+        (Status::Declined, _) => Done::Declined,
+        (_, Some(Outcome::Solved)) => Done::Solved,
+        (_, Some(Outcome::Explained)) => Done::Explained,
+        (_, Some(Outcome::NotOurs)) => Done::NotOurs,
+        (_, Some(Outcome::Cannot)) => Done::Cannot,
+        (_, None) => Done::Open,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Figures for leaders (PRODUCT §9): what each one counts, what it leaves out and by whom, and what one ticket adds to it.
 //!
 //! `life` reads a ticket's events and gives its [`Contribution`]; `tally` adds and takes away contributions;
-//! `period` says which sums of days and months make up a span of time.
+//! `period` says which sums of days and months make up a span of time, `days` which days are compared.
 
+mod days;
 mod life;
 mod period;
 mod tally;
@@ -11,6 +12,7 @@ use super::event::ActorKind;
 use super::value::{At, NodeId, SetupId, TicketId};
 use crate::words;
 
+pub use days::{Days, Rhythm};
 pub use life::Life;
 pub use period::{EVER, Part as SpanPart, Sign, cover, month_bounds, periods_of};
 pub use tally::{PERCENTILE_ERROR, Tally};
@@ -18,7 +20,7 @@ pub use tally::{PERCENTILE_ERROR, Tally};
 use super::ticket::{Kind, Priority, Source};
 
 /// Moves whenever a definition or the form of a tally does: roll-ups made by another are made anew.
-pub const DEFINITIONS: i64 = 1;
+pub const DEFINITIONS: i64 = 2;
 
 words! {
     /// A figure of PRODUCT §9, named as in `GET /stats/summary`.
@@ -111,6 +113,33 @@ words! {
     }
 }
 
+words! {
+    /// What became of a ticket so far.
+    Done {
+        Open = "open", Solved = "solved", Explained = "explained", NotOurs = "not_ours", Cannot = "cannot",
+        Declined = "declined", Merged = "merged", Withdrawn = "withdrawn",
+    }
+}
+
+words! {
+    /// What a leader may want to look at: no proof of anything, and no figure.
+    Hint {
+        /// Closed, and no call, visit or other contact is on record although the resident left a way.
+        ClosedWithoutContact = "closed_without_contact",
+        /// Resolved in the last hour before it was due, of a day or more.
+        LastHour = "last_hour",
+        /// The rating was asked for by somebody who had handled it.
+        OwnFollowUp = "own_follow_up",
+    }
+}
+
+impl Hint {
+    /// This hint's bit in what is kept with a ticket.
+    pub fn mark(self) -> i64 {
+        1 << Hint::ALL.iter().position(|it| *it == self).unwrap_or(0)
+    }
+}
+
 impl Figure {
     /// The figures that are one number over another, in the contract's order.
     pub const RATES: [Figure; 8] = [
@@ -191,6 +220,16 @@ impl Figure {
     }
 }
 
+/// A share of 100 in tenths, rounded half up; None where there is nothing to divide by.
+pub fn tenths(numerator: i64, denominator: i64) -> Option<i64> {
+    (denominator != 0).then(|| (numerator * 2_000 + denominator) / (2 * denominator))
+}
+
+/// The same as people read it, `93.3 %`; nothing to divide by is a dash.
+pub fn percent(numerator: i64, denominator: i64) -> String {
+    tenths(numerator, denominator).map_or_else(|| "—".to_owned(), |it| format!("{}.{} %", it / 10, it % 10))
+}
+
 /// Fewer people than this are not told of in public (PRODUCT §9).
 const IN_PUBLIC_MIN: i64 = 3;
 
@@ -245,6 +284,9 @@ pub struct Contribution {
     pub is_open: bool,
     /// What is due next; UTC.
     pub due_at: Option<At>,
+    pub done: Done,
+    /// Bits of [`Hint::mark`].
+    pub hints: i64,
     pub tally: Tally,
 }
 

@@ -102,6 +102,10 @@ impl Ticket {
             Actor::Resident | Actor::System => {}
             Actor::Kiosk { .. } | Actor::Timer => return Err(Refusal::Forbidden(Permission::Note)),
         }
+        self.check_room()
+    }
+
+    fn check_room(&self) -> Result<(), Refusal> {
         if self.attachments.len() >= ATTACHMENTS_MAX {
             return Err(Refusal::Rule {
                 slug: "too-many-attachments",
@@ -119,6 +123,20 @@ impl Ticket {
     /// As [`Ticket::check_attach`].
     pub fn attach(self, filed: Filed, name: String, shown: bool, doing: &Doing) -> Result<Change, Refusal> {
         self.check_attach(doing.actor, doing.place)?;
+        Ok(self.with_file(filed, name, shown, doing))
+    }
+
+    /// Attaches a scan of the letter it came in; whoever registers letters was let in by the collection, also where
+    /// the ticket itself is sealed. The resident is not shown it.
+    ///
+    /// # Errors
+    /// `Rule` when there are enough.
+    pub fn attach_scan(self, filed: Filed, name: String, doing: &Doing) -> Result<Change, Refusal> {
+        self.check_room()?;
+        Ok(self.with_file(filed, name, false, doing))
+    }
+
+    fn with_file(self, filed: Filed, name: String, shown: bool, doing: &Doing) -> Change {
         let by_resident = *doing.actor == Actor::Resident;
         let last = self.attachments.last().map_or(0, |it| it.id);
         let attachment = last.saturating_add(1);
@@ -132,7 +150,7 @@ impl Ticket {
         if ends_waiting {
             change.push(TicketEvent::Resumed {}, vec![]);
         }
-        Ok(change)
+        change
     }
 
     /// The attachment with `id`, if `actor` may see it: staff who work with the ticket all, the resident the own

@@ -97,7 +97,7 @@ async fn hand_out(
 
 /// The file as an answer; what it is called never reaches a header unescaped.
 pub fn download(opening: Opening, request: &HttpRequest, part: Part) -> HttpResponse {
-    let filed = &opening.attachment.filed;
+    let filed = &opening.filed;
     let (hash, media) = match part {
         Part::Whole => (Some(&filed.sha256), filed.media.as_str()),
         Part::Thumbnail => (filed.thumbnail_sha256.as_ref(), "image/jpeg"),
@@ -107,7 +107,7 @@ pub fn download(opening: Opening, request: &HttpRequest, part: Part) -> HttpResp
     if known.is_some_and(|it| it.split(',').any(|it| it.trim() == etag)) {
         return HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish();
     }
-    let plain = format!("attachment-{}.{}", opening.attachment.id, filed.media.extension());
+    let plain = format!("attachment-{}.{}", opening.id, filed.media.extension());
     let name = segment(&opening.name);
     HttpResponse::Ok()
         .insert_header((header::ETAG, etag))

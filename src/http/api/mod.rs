@@ -6,6 +6,7 @@ pub mod audit;
 pub mod auth;
 pub mod board;
 pub mod board_figures;
+pub mod bulletin;
 pub mod clocks;
 pub mod collections;
 pub mod custody;

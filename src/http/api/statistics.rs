@@ -75,7 +75,11 @@ pub struct FiguresView {
 }
 
 fn rate(tally: &Tally, figure: Figure) -> RateView {
-    let (numerator, denominator) = tally.rate(figure);
+    ratio(tally.rate(figure))
+}
+
+/// A share with what it is made of.
+pub(super) fn ratio((numerator, denominator): (i64, i64)) -> RateView {
     let exact = |it: i64| i32::try_from(it).map(f64::from).ok();
     let value = exact(numerator).zip(exact(denominator)).filter(|it| it.1 > 0.0).map(|(n, of)| n / of);
     RateView { value, numerator, denominator }
@@ -95,7 +99,7 @@ fn times(tally: &Tally) -> BTreeMap<&'static str, TimeToView> {
 }
 
 impl FiguresView {
-    fn of(it: &Figures, is_timed: bool) -> Self {
+    pub(super) fn of(it: &Figures, is_timed: bool) -> Self {
         let tally = &it.tally;
         Self {
             intake: tally.intake(),

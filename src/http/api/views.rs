@@ -78,6 +78,8 @@ pub struct TicketView {
     actions: Vec<Verb>,
     rating: Option<RatingView>,
     merged_into: Option<String>,
+    /// Numbers of the tickets merged into this one, as far as the reader may know them.
+    merged: Vec<String>,
     extensions: Vec<ExtensionView>,
     replies: Vec<ReplyView>,
     notes: Vec<String>,
@@ -282,6 +284,7 @@ impl TicketView {
             actions: file.actions.clone(),
             rating: rating(file),
             merged_into: file.merged_into.clone(),
+            merged: file.merged.clone(),
             extensions: extensions(file, |_| true),
             replies: it.replies.iter().map(|reply| ReplyView::of(file, reply)).collect(),
             notes: file.texts(text::NOTE).map(str::to_owned).collect(),

@@ -89,6 +89,7 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
         ),
         ("draft.js", "text/javascript; charset=utf-8", include_str!("../../../assets/draft.js")),
         ("lead.css", "text/css; charset=utf-8", include_str!("../../../assets/lead.css")),
+        ("bulletin.css", "text/css; charset=utf-8", include_str!("../../../assets/bulletin.css")),
         ("page.js", "text/javascript; charset=utf-8", include_str!("../../../assets/page.js")),
     ];
     let named = files.map(|(name, media_type, body)| {

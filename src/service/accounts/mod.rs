@@ -1,5 +1,6 @@
 //! Staff accounts: signing in, sessions, passwords, one-time codes, and the users an admin keeps.
 
+mod import;
 mod one_time;
 mod pages;
 mod passwords;
@@ -10,6 +11,7 @@ mod users;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+pub use import::import_users;
 pub use one_time::{Enrolment, confirm_totp, enrol_totp, remove_totp};
 pub use pages::{OnPages, authenticate_page, log_out_of_pages};
 pub use passwords::change_password;
@@ -20,6 +22,7 @@ pub use sign_in::{SignIn, sign_in, sign_in_to_pages};
 pub use users::{
     NewUser, RoleAt, UserChange, add_user, change_user, disable_user, find_user, list_users, may_manage,
 };
+pub(super) use users::{insert_user, read_user};
 
 use super::{App, Caller, Error, tokens};
 use crate::domain::accounts::{Account, Tries};

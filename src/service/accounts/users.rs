@@ -6,6 +6,7 @@ use crate::domain::accounts::{
     Account, GRANTS_MAX, NewPassword, Username, covers, managed_paths, needs_unit, parse_email, parse_name,
     unit_fits,
 };
+use crate::domain::chain::SealKey;
 use crate::domain::people::{Actor, Grant, Permission, Role};
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::value::{AccountId, At, SetupId};
@@ -106,12 +107,19 @@ pub async fn find_user(app: &App, caller: &Caller, username: &str) -> Result<Acc
     Ok(narrowed(found, &paths))
 }
 
-/// Makes a user.
+/// A user to be made whose fields were read and found good; roles are not looked up yet.
+#[derive(Clone)]
+pub(in crate::service) struct ReadUser {
+    username: Username,
+    row: NewAccount,
+    roles: Vec<RoleAt>,
+}
+
+/// Reads every field of `new` and hashes its password.
 ///
 /// # Errors
-/// `Invalid` naming every field at fault, `Exists` for a username taken, `Forbidden` for whoever is no admin.
-pub async fn add_user(app: &App, caller: &Caller, new: NewUser) -> Result<Account, Error> {
-    let paths = places_of(caller)?;
+/// `Invalid` naming every field at fault.
+pub(in crate::service) async fn read_user(new: NewUser, now: At) -> Result<ReadUser, Error> {
     let mut faults = Faults::default();
     let username = Username::parse(&new.username).map_err(|it| faults.add("code", it)).ok();
     let plain = username.as_ref().map_or("", Username::as_str).to_owned();
@@ -123,8 +131,6 @@ pub async fn add_user(app: &App, caller: &Caller, new: NewUser) -> Result<Accoun
         return Err(Refusal::Invalid(faults).into());
     };
     faults.check(())?;
-
-    let now = app.clock.now();
     let row = NewAccount {
         username: username.as_str().to_owned(),
         name: name.unwrap_or_else(|| username.as_str().to_owned()),
@@ -134,20 +140,41 @@ pub async fn add_user(app: &App, caller: &Caller, new: NewUser) -> Result<Accoun
         version: 1,
         created_at: now.micros(),
     };
+    Ok(ReadUser { username, row, roles: new.roles })
+}
+
+/// Makes a user within the caller's transaction.
+///
+/// # Errors
+/// `Invalid` for roles beyond the caller's nodes, `Exists` for a username taken, `Forbidden` for whoever is no admin.
+pub(in crate::service) fn insert_user(
+    db: &mut Db,
+    key: &SealKey,
+    caller: &Caller,
+    new: &ReadUser,
+    now: At,
+) -> Result<Account, Error> {
+    let grants = resolve(db, &places_of(caller)?, &new.roles)?;
+    if people::by_username(db, &new.username)?.is_some() {
+        return Err(Refusal::Exists(new.row.username.clone()).into());
+    }
+    let id = people::insert(db, &new.row).map_err(|it| taken(it, &new.row.username))?;
+    people::replace_grants(db, id, &grants)?;
+    let account = stored(db, id)?;
+    record(db, key, caller, now, "setup.user_added", facts(&account))?;
+    Ok(account)
+}
+
+/// Makes a user.
+///
+/// # Errors
+/// `Invalid` naming every field at fault, `Exists` for a username taken, `Forbidden` for whoever is no admin.
+pub async fn add_user(app: &App, caller: &Caller, new: NewUser) -> Result<Account, Error> {
+    places_of(caller)?;
+    let now = app.clock.now();
+    let read = read_user(new, now).await?;
     let (keys, caller) = (app.keys.clone(), caller.clone());
-    app.store
-        .write(move |db| -> Result<Account, Error> {
-            let grants = resolve(db, &paths, &new.roles)?;
-            if people::by_username(db, &username)?.is_some() {
-                return Err(Refusal::Exists(row.username.clone()).into());
-            }
-            let id = people::insert(db, &row).map_err(|it| taken(it, &row.username))?;
-            people::replace_grants(db, id, &grants)?;
-            let account = stored(db, id)?;
-            record(db, &keys.seal, &caller, now, "setup.user_added", facts(&account))?;
-            Ok(account)
-        })
-        .await
+    app.store.write(move |db| insert_user(db, &keys.seal, &caller, &read, now)).await
 }
 
 /// Changes a user; `version` is the one the caller has seen (None skips the check, for commands on the server).

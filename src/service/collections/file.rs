@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry::{Occupied, Vacant};
 
 use super::super::Error;
 use super::super::intake::Receipt;
-use crate::domain::mailbox::{Collection, CollectionMove, text};
+use crate::domain::mailbox::{Collection, CollectionAttachment, CollectionMove, text};
 use crate::domain::people::{Permission, Role, Staff};
 use crate::domain::setup::{Entry, Node};
 use crate::domain::value::{CollectionId, NodeId, SetupId};
@@ -25,6 +25,8 @@ pub struct CollectionFile {
     pub moves: Vec<CollectionMove>,
     /// Numbers of the tickets that the reader may know, each with its letter.
     pub numbers: Vec<(u32, String)>,
+    /// Those the reader may see.
+    pub attachments: Vec<CollectionAttachment>,
     texts: Vec<CollectionText>,
 }
 
@@ -72,7 +74,9 @@ pub(super) fn of_page(
         texts_of.entry(text.collection).or_default().push(text);
     }
     let mut numbers_of: HashMap<CollectionId, Vec<(u32, String)>> = HashMap::new();
-    for it in rows::tickets_of(db, &ids)?.into_iter().filter(|it| is_named(it, staff)) {
+    let (named, sealed): (Vec<_>, Vec<_>) =
+        rows::tickets_of(db, &ids)?.into_iter().partition(|it| is_named(it, staff));
+    for it in named {
         numbers_of.entry(it.letter.collection).or_default().push((it.letter.letter, it.number));
     }
     let mut mailboxes: HashMap<SetupId, Entry> = HashMap::new();
@@ -96,12 +100,31 @@ pub(super) fn of_page(
             mailbox_name: mailbox.name.clone(),
             community: community.clone(),
             moves: moves(&collection, staff, &node.path),
+            attachments: attachments(&collection, &sealed, staff, &node.path),
             numbers: numbers_of.remove(&collection.id).unwrap_or_default(),
             texts: texts_of.remove(&collection.id.0).unwrap_or_default(),
             collection,
         });
     }
     Ok(files)
+}
+
+/// The files `staff` may see, as those of tickets: leaders and auditors none, and no scan of a letter in which
+/// something is sealed to them.
+fn attachments(
+    collection: &Collection,
+    sealed: &[TicketOfLetter],
+    staff: &Staff,
+    path: &str,
+) -> Vec<CollectionAttachment> {
+    if !staff.may_at(Permission::ReadAttachments, path) {
+        return Vec::new();
+    }
+    let is_sealed = |letter: u32| {
+        sealed.iter().any(|it| it.letter.collection == collection.id && it.letter.letter == letter)
+    };
+    let shown = collection.attachments.iter().filter(|it| !it.letter.is_some_and(is_sealed));
+    shown.cloned().collect()
 }
 
 /// A sealed ticket is named to the supervisor who handles it only.

@@ -1,5 +1,6 @@
 //! Collections: two people open a box, its letters are counted, then each is registered or set aside.
 
+pub mod attachments;
 mod file;
 mod keys;
 
@@ -8,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 pub use self::file::{CollectionFile, Registered};
 use self::keys::{Key, keep, made_before};
-use super::intake::{Arrival, arrive, first_receipt};
+use super::intake::{Arrival, Receipt, arrive, first_receipt};
 use super::{App, Caller, Error, slips};
 use crate::domain::mailbox::{Collection, Doing, LetterBody, OpeningBody, ReadLetter};
 use crate::domain::people::{Permission, Staff, may};
@@ -311,7 +312,10 @@ fn take(
                     slip: slip.as_deref().filter(|_| nth == 0),
                     is_live: true,
                 };
-                receipts.push(arrive(db, app, caller, &arrival, now).map_err(|it| placed(nth, it))?);
+                let receipt = arrive(db, app, caller, &arrival, now).map_err(|it| placed(nth, it))?;
+                let of = (&collection, letter);
+                let ticket = attachments::hand_on(db, app, caller, of, receipt.ticket, now)?;
+                receipts.push(Receipt { ticket, ..receipt });
             }
             let ids = receipts.iter().map(|it| it.ticket.id).collect();
             collection.register(ids, put_in_on, slip, &doing(caller, now))?

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use self::table::Table;
 pub use self::table::TableForm;
+pub(super) use self::table::as_text;
 use super::Error;
 use crate::domain::audit::export::{Beginning, FORM, Line, Tally};
 use crate::domain::audit::{

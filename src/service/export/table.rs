@@ -158,7 +158,7 @@ fn fitting(text: String) -> String {
 /// A cell that no spreadsheet runs: one that begins like a formula gets an apostrophe before it.
 ///
 /// Full-width signs count, and those behind quotation marks and spaces. Source: OWASP, CSV injection.
-fn as_text(cell: String) -> String {
+pub(in crate::service) fn as_text(cell: String) -> String {
     for it in cell.chars() {
         match it {
             '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠' => {

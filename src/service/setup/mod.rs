@@ -16,6 +16,7 @@ pub use entries::{
 pub use kiosks::{
     DEVICE_TOKEN_PREFIX, Heard, add_kiosk, authenticate_device, hear, issue_device_token, revoke_device_token,
 };
+pub(super) use nodes::add_community;
 pub use nodes::{
     NodeCard, add_node, change_node, check_may_change_node, community_of, get_node, list_nodes, retire_node,
     zone_of,
@@ -144,6 +145,20 @@ impl Doing {
         let node = rows::find_node_by_code(db, code)?.filter(|it| sight.sees(&it.path));
         Ok(node.ok_or_else(|| Refusal::NotFound(format!("nodes/{}", shown(code))))?)
     }
+}
+
+/// Refuses whoever may not write the set-up at the node with this code.
+///
+/// # Errors
+/// `NotFound` when the caller does not see it, `Forbidden` when it is not theirs to change.
+pub(super) async fn check_may_write_at(app: &App, caller: &Caller, code: &str) -> Result<(), Error> {
+    let (doing, code) = (Doing::of(app, caller), code.to_owned());
+    app.store
+        .read(move |db: &mut Db| {
+            let node = doing.node_in_sight(db, &code)?;
+            Ok(doing.check_write(&node.path)?)
+        })
+        .await
 }
 
 /// What `actor` sees of the tree.

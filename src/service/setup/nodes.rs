@@ -94,6 +94,24 @@ pub async fn add_node(app: &App, caller: &Caller, fields: Map<String, Value>) ->
     app.store.write(move |db| add(db, &doing, &new)).await
 }
 
+/// Adds a community at the top within the caller's transaction, unless its code is taken.
+///
+/// # Errors
+/// `Invalid` for wrong fields.
+pub(in crate::service) fn add_community(
+    db: &mut Db,
+    doing: &Doing,
+    code: &str,
+    name: &str,
+) -> Result<(), Error> {
+    let fields = [("code", code), ("name", name), ("kind", NodeKind::Community.as_str())];
+    let fields = fields.into_iter().map(|(field, text)| (field.to_owned(), text.into()));
+    match add(db, doing, &NewNode::parse(fields.collect())?) {
+        Ok(_) | Err(Error::Refusal(Refusal::Exists(_))) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn add(db: &mut Db, doing: &Doing, new: &NewNode) -> Result<NodeCard, Error> {
     let parent = match &new.parent {
         Some(code) => Some(node_to_hang_on(db, doing, code)?),

@@ -341,7 +341,7 @@ fn named(
 }
 
 /// The part of the tree a node belongs to: below one node its children, below several these themselves.
-fn node_label(frame: &Frame, id: &str) -> (String, Option<String>) {
+pub(super) fn node_label(frame: &Frame, id: &str) -> (String, Option<String>) {
     let Some(node) = id.parse().ok().and_then(|it| frame.nodes.get(&it)) else {
         return (String::new(), None);
     };

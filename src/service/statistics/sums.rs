@@ -11,7 +11,7 @@ use crate::store::statistics::{self, Kept};
 use crate::store::{Db, StoreError};
 
 /// A question that takes longer is given up: whoever asked has gone, and others wait for the connection.
-const WITHIN: Duration = Duration::from_secs(5);
+pub(super) const WITHIN: Duration = Duration::from_secs(5);
 /// Moments that no ticket is received outside of.
 const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 
@@ -19,7 +19,7 @@ const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 pub(super) type Tallies = BTreeMap<String, Tally>;
 
 /// How sums are looked for.
-struct Plan<'a> {
+pub(super) struct Plan<'a> {
     frame: &'a Frame,
     by: Option<By>,
     /// The dimension of kept sums; None where only the tickets themselves tell.
@@ -92,7 +92,7 @@ pub(super) fn open_now(db: &mut Db, frame: &Frame, by: Option<By>) -> Result<BTr
 }
 
 impl<'a> Plan<'a> {
-    fn of(frame: &'a Frame, by: Option<By>) -> Self {
+    pub(super) fn of(frame: &'a Frame, by: Option<By>) -> Self {
         let dimension = by.and_then(By::dimension);
         // A sum is kept by one dimension alone.
         let kept = match (frame.wanted.filters.as_slice(), dimension) {
@@ -105,7 +105,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The dimension whose value a row is grouped under.
-    fn dimension(&self) -> Dimension {
+    pub(super) fn dimension(&self) -> Dimension {
         self.by.and_then(By::dimension).unwrap_or(Dimension::All)
     }
 
@@ -145,7 +145,7 @@ impl<'a> Plan<'a> {
         Ok(Some(parts))
     }
 
-    fn add(&self, found: &mut Tallies, row: &Kept, sign: i64) -> Result<(), StoreError> {
+    pub(super) fn add(&self, found: &mut Tallies, row: &Kept, sign: i64) -> Result<(), StoreError> {
         let value = match self.by {
             Some(By::Node) => row.node.to_string(),
             Some(_) => row.value.clone(),

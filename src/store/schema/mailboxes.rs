@@ -61,6 +61,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    collection_attachment (collection_id, id) {
+        collection_id -> BigInt,
+        id -> BigInt,
+        letter_id -> Nullable<BigInt>,
+        media -> Text,
+        file -> Text,
+        n_bytes -> BigInt,
+        sha256 -> Text,
+        thumbnail_sha256 -> Nullable<Text>,
+        added_at -> BigInt,
+    }
+}
+
+diesel::table! {
     collection_text (collection_id, seq, name) {
         collection_id -> BigInt,
         seq -> BigInt,

@@ -377,6 +377,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     failed_attempt,
     day_counter,
     collection,
+    collection_attachment,
     collection_letter,
     collection_text,
     collection_key,

@@ -36,6 +36,8 @@ diesel::table! {
         denominators -> BigInt,
         missed -> BigInt,
         excluded -> BigInt,
+        done -> Text,
+        hints -> BigInt,
         counts -> Binary,
         times -> Binary,
     }

@@ -13,7 +13,7 @@ use crate::store::db::{Db, StoreError, held, insert_all, on};
 use crate::store::schema::{
     event, statistics_count, statistics_follower, statistics_pending, statistics_ticket, statistics_time,
 };
-use crate::store::{events, tickets};
+use crate::store::{events, tickets as rules};
 
 /// SQLite takes 32,766 bound values a statement.
 const KEYS_PER_QUERY: usize = 500;
@@ -54,31 +54,33 @@ pub struct Batch {
 
 #[derive(Queryable, Selectable, Insertable, Clone)]
 #[diesel(table_name = statistics_ticket)]
-struct TicketRow {
-    ticket_id: i64,
-    seq: i64,
-    node_id: i64,
-    sealed_node_id: i64,
-    received_at: i64,
-    is_open: bool,
-    due_at: Option<i64>,
-    unit: String,
-    category: String,
-    source: String,
-    mailbox: String,
-    building: String,
-    priority: String,
-    kind: String,
-    numerators: i64,
-    denominators: i64,
-    missed: i64,
-    excluded: i64,
-    counts: Vec<u8>,
-    times: Vec<u8>,
+pub(super) struct TicketRow {
+    pub(super) ticket_id: i64,
+    pub(super) seq: i64,
+    pub(super) node_id: i64,
+    pub(super) sealed_node_id: i64,
+    pub(super) received_at: i64,
+    pub(super) is_open: bool,
+    pub(super) due_at: Option<i64>,
+    pub(super) unit: String,
+    pub(super) category: String,
+    pub(super) source: String,
+    pub(super) mailbox: String,
+    pub(super) building: String,
+    pub(super) priority: String,
+    pub(super) kind: String,
+    pub(super) numerators: i64,
+    pub(super) denominators: i64,
+    pub(super) missed: i64,
+    pub(super) excluded: i64,
+    pub(super) done: String,
+    pub(super) hints: i64,
+    pub(super) counts: Vec<u8>,
+    pub(super) times: Vec<u8>,
 }
 
 impl TicketRow {
-    fn of(it: &Contribution) -> Self {
+    pub(super) fn of(it: &Contribution) -> Self {
         let value = |dimension| it.facts.value(dimension);
         Self {
             ticket_id: it.ticket.0,
@@ -99,12 +101,14 @@ impl TicketRow {
             denominators: it.marks(Part::Denominator),
             missed: it.marks(Part::Missed),
             excluded: it.marks(Part::Excluded),
+            done: it.done.to_string(),
+            hints: it.hints,
             counts: it.tally.counts_bytes(),
             times: it.tally.times_bytes(),
         }
     }
 
-    fn value(&self, dimension: Dimension) -> &str {
+    pub(super) fn value(&self, dimension: Dimension) -> &str {
         match dimension {
             Dimension::All => "",
             Dimension::Unit => &self.unit,
@@ -165,9 +169,24 @@ pub fn pending(db: &mut Db, limit: i64) -> Result<Pending, StoreError> {
 /// # Errors
 /// Only those of the database.
 pub fn batch(db: &mut Db, pending: Pending) -> Result<(Batch, Vec<i64>), StoreError> {
-    let mut lives: Vec<(i64, Life)> = Vec::with_capacity(pending.tickets.len());
+    let (contributions, damaged) = contributions(db, &pending.tickets, i64::MAX)?;
+    let Pending { event_ids, position, is_full, .. } = pending;
+    let batch = Batch { event_ids, position, is_full, contributions };
+    Ok((batch, damaged))
+}
+
+/// What these tickets add by their events up to the id `until`, and those that could not be read.
+pub(super) fn contributions(
+    db: &mut Db,
+    tickets: &[i64],
+    until: i64,
+) -> Result<(Vec<Contribution>, Vec<i64>), StoreError> {
+    let mut lives: Vec<(i64, Life)> = Vec::with_capacity(tickets.len());
     let mut damaged = Vec::new();
-    events::each_of_tickets(db, &pending.tickets, |recorded| {
+    events::each_of_tickets(db, tickets, |recorded| {
+        if recorded.id > until {
+            return;
+        }
         if lives.last().is_none_or(|it| it.0 != recorded.stream_id) {
             lives.push((recorded.stream_id, Life::default()));
         }
@@ -185,7 +204,7 @@ pub fn batch(db: &mut Db, pending: Pending) -> Result<(Batch, Vec<i64>), StoreEr
             None => Arc::clone(&usual),
             Some(digest) if calendars.contains_key(&digest) => Arc::clone(&calendars[&digest]),
             Some(digest) => {
-                let calendar = Arc::new(tickets::find_rules(db, digest)?.calendar.clone());
+                let calendar = Arc::new(rules::find_rules(db, digest)?.calendar.clone());
                 calendars.insert(digest, Arc::clone(&calendar));
                 calendar
             }
@@ -193,9 +212,7 @@ pub fn batch(db: &mut Db, pending: Pending) -> Result<(Batch, Vec<i64>), StoreEr
         contributions.extend(life.contribution(&calendar));
     }
     damaged.dedup();
-    let Pending { event_ids, position, is_full, .. } = pending;
-    let batch = Batch { event_ids, position, is_full, contributions };
-    Ok((batch, damaged))
+    Ok((contributions, damaged))
 }
 
 /// Where a sum is.

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use super::rows::small;
+use crate::domain::ticket::attachment::ATTACHMENTS_MAX;
 use crate::domain::ticket::event::TicketEvent;
 use crate::domain::ticket::{Attachment, Change, Filed, Media};
 use crate::domain::value::{AccountId, At};
 use crate::store::db::{Db, StoreError, on};
-use crate::store::schema::attachment;
+use crate::store::files::NamedFile;
+use crate::store::schema::{attachment, ticket};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = attachment)]
@@ -117,17 +119,11 @@ pub fn has_file(db: &mut Db, file: &str) -> Result<bool, StoreError> {
     Ok(found.is_some())
 }
 
-/// A file that rows speak of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedFile {
-    pub ticket: i64,
-    pub id: i64,
-    pub file: String,
-    pub sha256: String,
-    pub thumbnail_sha256: Option<String>,
-}
+type NamedRow = (i64, String, i64, String, String, Option<String>);
 
-type NamedRow = (i64, i64, String, String, Option<String>);
+fn named((of, number, id, file, sha256, thumbnail_sha256): NamedRow) -> NamedFile {
+    NamedFile { of, number: Some(number), id, file, sha256, thumbnail_sha256 }
+}
 
 /// The files of tickets after the attachment `after`, in their order, at most `limit`.
 ///
@@ -138,23 +134,41 @@ pub fn list_files(db: &mut Db, after: (i64, i64), limit: i64) -> Result<Vec<Name
         .gt(after.0)
         .or(attachment::ticket_id.eq(after.0).and(attachment::id.gt(after.1)));
     let rows: Vec<NamedRow> = on!(db, |c| attachment::table
+        .inner_join(ticket::table.on(ticket::id.eq(attachment::ticket_id)))
         .filter(is_after)
         .order((attachment::ticket_id, attachment::id))
         .limit(limit)
         .select((
             attachment::ticket_id,
+            ticket::number,
             attachment::id,
             attachment::file,
             attachment::sha256,
             attachment::thumbnail_sha256,
         ))
         .load(c))?;
-    let named = |(ticket, id, file, sha256, thumbnail_sha256)| NamedFile {
-        ticket,
-        id,
-        file,
-        sha256,
-        thumbnail_sha256,
-    };
+    Ok(rows.into_iter().map(named).collect())
+}
+
+/// The files of these tickets, in their order.
+///
+/// # Errors
+/// Only those of the database.
+pub fn files_of(db: &mut Db, tickets: &[i64]) -> Result<Vec<NamedFile>, StoreError> {
+    let limit = i64::try_from(tickets.len().saturating_mul(ATTACHMENTS_MAX)).unwrap_or(i64::MAX);
+    let rows: Vec<NamedRow> = on!(db, |c| attachment::table
+        .inner_join(ticket::table.on(ticket::id.eq(attachment::ticket_id)))
+        .filter(attachment::ticket_id.eq_any(tickets))
+        .order((attachment::ticket_id, attachment::id))
+        .limit(limit)
+        .select((
+            attachment::ticket_id,
+            ticket::number,
+            attachment::id,
+            attachment::file,
+            attachment::sha256,
+            attachment::thumbnail_sha256,
+        ))
+        .load(c))?;
     Ok(rows.into_iter().map(named).collect())
 }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::domain::ticket::Ticket;
 use crate::store::db::{Db, StoreError, on};
 use crate::store::schema::{attachment, event_text, idempotency, message, outbox, phone_index};
-use crate::store::search;
+use crate::store::{collections, search};
 
 /// Keys that were worked out from what was put in; they go with it.
 const KEYS_OF_CONTENT: &str = "import-content:%";
@@ -39,7 +39,7 @@ pub fn erase(db: &mut Db, ticket: &Ticket) -> Result<(), StoreError> {
     db.overwrite_deleted(false)
 }
 
-/// The files of a ticket that no other ticket has.
+/// The files of a ticket that no other ticket and no letter has.
 ///
 /// # Errors
 /// Only those of the database.
@@ -52,7 +52,7 @@ pub fn list_own_files(db: &mut Db, ticket: &Ticket) -> Result<Vec<String>, Store
             .select(attachment::ticket_id)
             .first(c)
             .optional())?;
-        if other.is_none() {
+        if other.is_none() && !collections::attachments::has_file(db, &it.filed.file)? {
             own.push(it.filed.file.clone());
         }
     }

@@ -28,6 +28,8 @@ use self::rows::{ReplyRow, small};
 
 /// SQLite takes 32,766 bound values a statement; lists of ids stay far below.
 const IDS_PER_QUERY: usize = 500;
+/// Numbers of merged tickets that one page names.
+const MERGED_NUMBERS_MAX: i64 = 5_000;
 
 /// Writes a change: the ticket's row, its events, and a row in the outbox for each reply to send.
 ///
@@ -299,6 +301,25 @@ pub fn list_merged_into(db: &mut Db, main: TicketId) -> Result<Vec<Ticket>, Stor
         .select(TicketRow::as_select())
         .load(c))?;
     complete(db, &rows)
+}
+
+/// Main ticket, id and number of what is merged into some tickets, by main ticket, oldest first.
+///
+/// # Errors
+/// Only those of the database.
+pub fn list_merged_numbers(
+    db: &mut Db,
+    mains: &[TicketId],
+) -> Result<Vec<(TicketId, TicketId, String)>, StoreError> {
+    let ids: Vec<i64> = mains.iter().map(|it| it.0).collect();
+    let rows: Vec<(Option<i64>, i64, String)> = on!(db, |c| ticket::table
+        .filter(ticket::merged_into_id.eq_any(&ids))
+        .order((ticket::merged_into_id, ticket::id))
+        .limit(MERGED_NUMBERS_MAX)
+        .select((ticket::merged_into_id, ticket::id, ticket::number))
+        .load(c))?;
+    let named = |(main, id, number)| Some((TicketId(main?), TicketId(id), number));
+    Ok(rows.into_iter().filter_map(|(main, id, number)| named((main, id, number))).collect())
 }
 
 /// Tickets that time moves or whose clocks have something to say at or before `now`, the longest due first, at

@@ -227,6 +227,11 @@ impl Browser {
         self.client.perform_actions(actions).await.unwrap();
     }
 
+    /// Presses keys where nothing has the focus.
+    pub(super) async fn press_anywhere(&self, keys: &str) {
+        self.client.find(Locator::Css("body")).await.unwrap().send_keys(keys).await.unwrap();
+    }
+
     /// What a script of ours gives on the page.
     pub(super) async fn ask(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()

@@ -1,5 +1,6 @@
 //! Residents' pages in a real browser: each journey, each page's marks, nothing that runs but our own files.
 
+mod desk;
 mod driver;
 mod fields;
 mod journeys;

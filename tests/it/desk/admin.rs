@@ -1,11 +1,12 @@
 //! The set-up and the audit as pages.
 
+use red_mailbox::service::{setup, timer};
 use serde_json::json;
 
 use super::{Browser, EVIL, encoded, form, hidden};
 use crate::app::TestApp;
 use crate::builders::PASSWORD;
-use crate::harness::{Engine, both_worlds};
+use crate::harness::{Engine, both_worlds, run};
 
 const KINDS: [&str; 10] = [
     "nodes",
@@ -174,6 +175,57 @@ both_worlds! {
         auditor.get("/audit/tickets/YD-1").expect(400);
     }
 
+    fn a_policy_is_set_whole_and_tried_on_what_was(world) {
+        let receipt = world.submit(json!({}));
+        world.app.app.clock.advance(chrono::TimeDelta::days(3));
+        let app = &world.app.app;
+        run(async { timer::tick(app, app.clock.now()).await.map(drop).unwrap() });
+        let admin = Browser::of(&world, "admin");
+        let fields = [("code", "own"), ("name", "本社区"), ("node", "YD"), ("target_accept", "1d"), ("rework", "2d"), ("warn_percents", "60"),
+            ("escalate_percents", "100 120 150"), ("pauses", "resolve"), ("pauses", "reply")];
+        admin.post("/admin/policies", &fields).expect(303);
+        let read = || world.app.get("/api/v1/policies/own?node=YD").bearer(&world.token("admin")).send().expect(200).json();
+        let policy = read();
+        assert_eq!((&policy["rework"], &policy["warn_percents"]), (&json!({"working_days": 2}), &json!([60])));
+        assert_eq!(policy["escalate_percents"], json!({"handler": 100, "supervisor": 120, "leader": 150}));
+        assert_eq!(policy["pauses"], json!(["resolve", "reply"]));
+
+        let page = admin.page("/admin/policies/own?node=YD");
+        let version = hidden(&page, "version");
+        let tried = [("version", version.as_str()), ("name", "本社区"), ("target_accept", "10d"), ("pauses", "none"), ("do", "try"), ("days", "31")];
+        let page = admin.post("/admin/policies/own?node=YD", &tried).expect(200).text;
+        assert!(page.contains("试算：最近 31 天收到的 1 件") && page.contains("受理不会超期") && page.contains(&receipt.number), "{page}");
+        assert!(page.contains("value=\"10d\"") && page.contains("value=\"none\" checked"), "{page}");
+        assert_eq!(read(), policy);
+        let wrong = [("version", version.as_str()), ("name", "x"), ("warn_percents", "a b"), ("escalate_percents", "1 2"), ("rework", "soon"), ("do", "try"), ("days", "31")];
+        let page = admin.post("/admin/policies/own?node=YD", &wrong).expect(422).text;
+        assert!(page.matches("class=\"fault\"").count() == 3, "{page}");
+        admin.post("/admin/policies/own?node=YD", &[("name", "x"), ("do", "try"), ("days", "400")]).expect(422);
+        assert_eq!(read(), policy);
+    }
+
+    fn users_come_from_a_list_all_of_them_or_none(world) {
+        let admin = Browser::of(&world, "admin");
+        let list = "用户名,姓名,角色,节点,单位,初始密码\nwang,王丽,受理员,YD,,pavilion-letters-1\nli,李强,承办人,YD,WY,pavilion-letters-2\nwang,,信箱管理员,YD,,\n";
+        let led = admin.post("/admin/users", &[("do", "import"), ("csv", list)]).expect(303);
+        assert_eq!(led.header("location"), "/admin/users?imported=2");
+        assert!(admin.page(led.header("location")).contains("已导入 2 个用户"));
+        let wang = world.app.get("/api/v1/users/wang").bearer(&world.token("admin")).send().expect(200).json();
+        assert_eq!(wang["roles"].as_array().unwrap().len(), 2);
+        Browser::new(&world).sign_in("/login", "li", "pavilion-letters-2").expect(303);
+
+        let list = "username,role,node,unit,password\nzhao,clerk,YD,,pavilion-letters-3\nli,clerk,YD,,pavilion-letters-4\nqian,clerk,HX,,pavilion-letters-5\nsun,handler,YD,,pavilion-letters-6";
+        let page = admin.post("/admin/users", &[("do", "import"), ("csv", list)]).expect(422).text;
+        for said in ["第 3 行：已经有了", "第 4 行：您的范围内没有这个节点", "第 5 行："] {
+            assert!(page.contains(said), "{said}: {page}");
+        }
+        assert!(page.contains("zhao,clerk,YD"), "{page}");
+        world.app.get("/api/v1/users/zhao").bearer(&world.token("admin")).send().expect(404);
+        let page = admin.post("/admin/users", &[("do", "import"), ("csv", "username,role,node,password\nzhao,king,YD,short\n")]).expect(422).text;
+        assert!(page.contains("第 2 行：没有这个角色"), "{page}");
+        Browser::of(&world, "supervisor").post("/admin/users", &[("do", "import"), ("csv", list)]).expect(403);
+    }
+
     fn an_auditor_reads_of_the_set_up_what_is_of_the_own_nodes(world) {
         world.know("other");
 
@@ -214,4 +266,45 @@ fn the_first_start_gives_a_link_that_works_once() {
     let token = server.post("/api/v1/auth/login", &body).send().expect(200).json();
     let token = token["access_token"].as_str().unwrap();
     server.get("/api/v1/nodes/YD").bearer(token).send().expect(200);
+}
+
+#[test]
+fn of_those_who_race_through_the_first_link_one_becomes_administrator() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let server = TestApp::start(engine);
+        let app = &server.app;
+        setup::ensure_seeded(&app.store, &app.keys, app.clock.now()).unwrap();
+        let path = format!("/setup/{}", red_mailbox::service::first::key(&server.app));
+        let tries: Vec<(u16, String)> = std::thread::scope(|scope| {
+            let sent = (0..6).map(|nth| {
+                let (server, path) = (&server, &path);
+                scope.spawn(move || {
+                    let (community, username) = (["YD", "HX"][nth % 2], format!("root{nth}"));
+                    let fields = [
+                        ("community", community),
+                        ("community_name", "永定"),
+                        ("username", &username),
+                        ("password", PASSWORD),
+                    ];
+                    let request = server.request("POST", path).header("Accept", "text/html");
+                    let answer = request.text("application/x-www-form-urlencoded", form(&fields)).send();
+                    (answer.status, username)
+                })
+            });
+            let sent: Vec<_> = sent.collect();
+            sent.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+
+        let made: Vec<&(u16, String)> = tries.iter().filter(|it| it.0 == 303).collect();
+        assert_eq!(made.len(), 1, "{engine:?} {tries:?}");
+        assert!(tries.iter().all(|it| matches!(it.0, 303 | 404)), "{engine:?} {tries:?}");
+        let login = json!({"username": made[0].1, "password": PASSWORD});
+        let token = server.post("/api/v1/auth/login", &login).send().expect(200).json();
+        let token = token["access_token"].as_str().unwrap();
+        let users = server.get("/api/v1/users").bearer(token).send().expect(200).json();
+        assert_eq!(users["items"].as_array().unwrap().len(), 1, "{engine:?}");
+        // The losers left no community behind either.
+        let nodes = server.get("/api/v1/nodes").bearer(token).send().expect(200).json();
+        assert_eq!(nodes["items"].as_array().unwrap().len(), 1, "{engine:?}");
+    }
 }

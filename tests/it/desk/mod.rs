@@ -3,6 +3,7 @@
 mod admin;
 mod door;
 mod live;
+mod mailboxes;
 mod queue;
 mod rights;
 mod ticket;
@@ -90,6 +91,36 @@ impl<'a> Browser<'a> {
         let mut all = vec![("csrf", csrf.as_str())];
         all.extend(fields);
         self.send(path, &all)
+    }
+
+    /// A form with a file, as one's own page sends it.
+    pub(crate) fn upload(&self, path: &str, fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Answer {
+        self.upload_with(path, &self.csrf(), fields, file)
+    }
+
+    pub(crate) fn upload_with(
+        &self,
+        path: &str,
+        csrf: &str,
+        fields: &[(&str, &str)],
+        file: Option<(&str, &[u8])>,
+    ) -> Answer {
+        let mut body = Vec::new();
+        for (name, text) in [("csrf", csrf)].iter().chain(fields) {
+            let part = format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+            body.extend(part.into_bytes());
+        }
+        // A field in which nothing was chosen comes all the same, without a name.
+        let (name, bytes) = file.unwrap_or(("", b""));
+        let head = format!(
+            "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend(head.into_bytes());
+        body.extend(bytes);
+        body.extend(b"\r\n--cut--\r\n");
+        let request = self.world.app.request("POST", path).header("Sec-Fetch-Site", "same-origin");
+        let request = request.header("Accept", "text/html").header("Cookie", self.cookie());
+        self.kept(request.text("multipart/form-data; boundary=cut", body).send())
     }
 
     pub(crate) fn csrf(&self) -> String {

@@ -1,8 +1,10 @@
 //! A ticket's page: verbs as forms, refusals that keep what was typed, conflicts that show what others did.
 
+use image::ImageFormat;
 use serde_json::json;
 
 use super::{Browser, EVIL, encoded, hidden};
+use crate::attachments::photo;
 use crate::builders::World;
 use crate::harness::both_worlds;
 
@@ -144,6 +146,38 @@ both_worlds! {
         supervisor.post(&path, &approve).expect(412);
 
         assert_eq!(world.ticket("triager", &receipt.number)["status"], "replied");
+    }
+
+    fn a_photo_is_added_shown_and_handed_out_to_whom_the_ticket_is(world) {
+        let receipt = world.submit(json!({}));
+        world.resolve(&receipt.number);
+        let (handler, path) = (Browser::of(&world, "handler"), format!("/desk/tickets/{}/attachments", receipt.number));
+        let page = handler.page(&format!("/desk/tickets/{}", receipt.number));
+        let (key, photo) = (hidden(&page, "key"), photo(64, 48, ImageFormat::Jpeg));
+        let fields = [("key", key.as_str()), ("what", "after"), ("shown", "yes")];
+        let led = handler.upload(&path, &fields, Some(("x.jpg", &photo))).expect(303);
+        assert_eq!(led.header("location"), format!("/desk/tickets/{}?done=attached", receipt.number));
+        // The same form again attaches nothing more.
+        handler.upload(&path, &fields, Some(("x.jpg", &photo))).expect(303);
+
+        let page = handler.page(led.header("location"));
+        assert!(page.contains("处理后照片.jpg") && page.contains("居民看得到") && page.contains("已上传"), "{page}");
+        assert_eq!(page.matches("/thumbnail\"").count(), 1, "{page}");
+        for part in ["1", "1/thumbnail"] {
+            let file = handler.get(&format!("{path}/{part}")).expect(200);
+            assert_eq!(file.header("content-type"), "image/jpeg");
+            Browser::of(&world, "leader").get(&format!("{path}/{part}")).expect(403);
+            Browser::of(&world, "other").get(&format!("{path}/{part}")).expect(404);
+            Browser::new(&world).get(&format!("{path}/{part}")).expect(303);
+        }
+        handler.get(&format!("{path}/2")).expect(404);
+        let page = handler.upload(&path, &[("key", "")], None).expect(422).text;
+        assert!(page.contains("请先选一个文件"), "{page}");
+        assert!(handler.upload(&path, &[], Some(("x.exe", b"MZ"))).expect(422).text.contains("class=\"told\""));
+        Browser::of(&world, "auditor").upload(&path, &[], Some(("x.jpg", &photo))).expect(403);
+        Browser::of(&world, "other").upload(&path, &[], Some(("x.jpg", &photo))).expect(404);
+        handler.upload_with(&path, "wrong", &[], Some(("x.jpg", &photo))).expect(403);
+        assert_eq!(world.ticket("triager", &receipt.number)["attachments"].as_array().unwrap().len(), 1);
     }
 
     fn nothing_that_anybody_types_runs_on_a_staff_page(world) {

@@ -1,5 +1,6 @@
 //! Figures: each case of PRODUCT §9 by name, whose they are, and that the list behind a figure is the figure.
 
+mod bulletin;
 mod independent;
 mod lives;
 mod page;

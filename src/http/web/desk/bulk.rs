@@ -1,15 +1,16 @@
-//! Several tickets at once: accepted or assigned alike, each by itself.
+//! Several tickets at once: accepted, assigned or merged alike, each by itself.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::queue::{self, QueueAsked};
 use super::{Frame, PageCaller, Sent, Told, Turned};
+use crate::domain::number::Number;
 use crate::domain::people::Permission;
 use crate::domain::refusal::{Faults, Refusal};
 use crate::domain::setup::SetupKind;
 use crate::domain::ticket::{Priority, Verb};
 use crate::service::desk;
-use crate::service::orders::{AcceptBody, AssignBody, Order};
+use crate::service::orders::{AcceptBody, AssignBody, MergeBody, Order};
 use crate::service::setup::{self, Listing, PAGE_MAX, Page};
 use crate::service::{App, Error};
 
@@ -70,9 +71,18 @@ fn order_of(sent: &Sent) -> Result<Order, Refusal> {
             let unit = needed("unit", "请选承办单位。 Choose a unit.");
             Order::Assign(AssignBody { unit, assignee: None, supporting: Vec::new(), note: None })
         }
+        "merge" => Order::Merge(MergeBody {
+            into: needed("into", "请填主件的编号。 Give the main one's number."),
+        }),
         _ => return Err(Refusal::field("verb", "请用页面上的按钮。 Use a button of the page.")),
     };
     faults.check(order)
+}
+
+/// True when what was chosen is the ticket with this number, however that was typed.
+fn is_number(chosen: &str, typed: &str) -> bool {
+    let number = chosen.split(' ').next().unwrap_or_default();
+    Number::parse(typed).is_ok_and(|it| it.to_string() == number)
 }
 
 /// Does the order with one ticket of the version that was seen.
@@ -83,7 +93,7 @@ async fn done(app: &App, caller: &PageCaller, chosen: &str, order: Order) -> Res
     desk::act(app, opened, order, version.parse().ok()).await.map(drop)
 }
 
-/// Accept or assign every chosen ticket; what is refused is named, the rest is done.
+/// Accept, assign or merge every chosen ticket; what is refused is named, the rest is done.
 #[utoipa::path(post, path = "/desk/bulk", tag = "pages",
     responses((status = 200, description = "The queue, with what was done", content_type = "text/html", body = String)))]
 pub async fn act(app: web::Data<App>, request: HttpRequest, sent: Sent) -> Result<HttpResponse, Turned> {
@@ -92,7 +102,12 @@ pub async fn act(app: web::Data<App>, request: HttpRequest, sent: Sent) -> Resul
     let frame = Frame::left(&app, caller, &request).await?;
     let mut chosen = sent.all("ticket");
     chosen.truncate(TICKETS_MAX);
-    let order = match order_of(&sent) {
+    let order = order_of(&sent);
+    if let Ok(Order::Merge(body)) = &order {
+        // The main one is often chosen with the rest.
+        chosen.retain(|it| !is_number(it, &body.into));
+    }
+    let order = match order {
         Ok(order) if !chosen.is_empty() => order,
         Ok(_) => {
             let none = Refusal::field("ticket", "请先勾选诉求件。 Choose tickets first.");

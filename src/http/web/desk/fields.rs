@@ -38,6 +38,8 @@ pub(super) struct Field {
     pub(super) values: Vec<String>,
     pub(super) picks: Vec<Pick>,
     pub(super) is_required: bool,
+    /// True for the field that the page begins in.
+    pub(super) is_first: bool,
     pub(super) fault: String,
 }
 
@@ -52,6 +54,7 @@ impl Field {
             values: Vec::new(),
             picks: Vec::new(),
             is_required: false,
+            is_first: false,
             fault: String::new(),
         }
     }
@@ -59,6 +62,11 @@ impl Field {
     /// The same, which has to be filled in.
     pub(super) fn required(self) -> Self {
         Self { is_required: true, ..self }
+    }
+
+    /// The same, in which the page begins.
+    pub(super) fn first(self) -> Self {
+        Self { is_first: true, ..self }
     }
 
     /// The same with a line that helps.

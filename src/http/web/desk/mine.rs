@@ -31,6 +31,8 @@ struct Card {
     may: Vec<Verb>,
     /// A later time to ask for, as the field takes it.
     later: String,
+    /// Makes the same photo sent twice one attachment.
+    file_key: String,
     /// True when it is too late to ask for more time.
     is_over: bool,
 }
@@ -58,6 +60,7 @@ fn card(frame: &Frame, file: &TicketFile) -> Card {
         description: file.text(text::DESCRIPTION).unwrap_or_default().to_owned(),
         may: file.actions.clone(),
         later: later.to_utc().with_timezone(&frame.zone).format("%Y-%m-%dT%H:%M").to_string(),
+        file_key: format!("{:032x}", rand::random::<u128>()),
         is_over: file.ticket.due_at.is_some_and(|it| it <= frame.now),
     }
 }

@@ -11,6 +11,7 @@ pub mod door;
 mod fields;
 mod forms;
 mod left;
+pub mod mailboxes;
 pub mod mine;
 pub mod new;
 pub mod notices;
@@ -18,6 +19,7 @@ mod orders;
 pub mod queue;
 mod row;
 mod session;
+pub mod slips;
 pub mod ticket;
 mod timeline;
 mod told;
@@ -39,9 +41,9 @@ use crate::http::reply::segment;
 use crate::service::agenda::{self, List};
 use crate::service::{App, Error, notices as inbox};
 
-pub use self::session::{PageCaller, Sent};
+pub use self::session::{PageCaller, Sent, SentFile};
 use self::told::Told;
-use super::{answered, form, qr, screen};
+use super::{answered, form, qr, screen, sheet};
 
 /// Why a staff page is not shown.
 #[derive(Debug)]
@@ -129,7 +131,7 @@ struct Place {
 }
 
 /// The navigation, in its order; a place is shown to whoever may see its page.
-const PLACES: [Place; 7] = [
+const PLACES: [Place; 8] = [
     Place {
         path: "/lead",
         key: "lead.title",
@@ -137,6 +139,11 @@ const PLACES: [Place; 7] = [
     },
     Place { path: "/desk/mine", key: "desk.mine", is_shown: |it| agenda::has_list(it, List::Units) },
     Place { path: "/desk/watch", key: "desk.watch", is_shown: |it| agenda::has_list(it, List::Supervised) },
+    Place {
+        path: "/desk/mailboxes",
+        key: "desk.mailboxes",
+        is_shown: |it| it.may_somewhere(Permission::Collect),
+    },
     Place { path: "/desk", key: "desk.queue", is_shown: |it| it.may_somewhere(Permission::ReadTicket) },
     Place { path: "/desk/new", key: "desk.new", is_shown: takes_in },
     Place { path: "/audit", key: "desk.audit", is_shown: |it| it.may_somewhere(Permission::VerifyTrail) },
@@ -156,6 +163,10 @@ fn takes_in(staff: &Staff) -> bool {
 fn is_below(path: &str, link: &str) -> bool {
     (link == "/admin/nodes" && path.starts_with("/admin/"))
         || (link == "/audit" && path.starts_with("/audit/"))
+        || (link == "/desk/mailboxes"
+            && ["/desk/mailboxes/", "/desk/collections/", "/desk/slips"]
+                .iter()
+                .any(|it| path.starts_with(it)))
 }
 
 /// Where a person begins the day.
@@ -178,6 +189,7 @@ pub(super) struct Frame {
     pub(super) name: String,
     pub(super) links: Vec<Link>,
     pub(super) n_unread: usize,
+    missing_year: Option<i32>,
     /// The hidden field of every form.
     pub(super) csrf: String,
 }
@@ -214,6 +226,7 @@ impl Frame {
             zone: glance.zone,
             now: app.clock.now(),
             n_unread: glance.n_unread,
+            missing_year: glance.missing_year,
             name: caller.name().to_owned(),
             csrf: caller.form_token().to_owned(),
             screen,
@@ -232,6 +245,11 @@ impl Frame {
         } else {
             self.n_unread.to_string()
         }
+    }
+
+    /// The alarm that stands on every page while a year's official days are missing.
+    pub(super) fn alarm(&self) -> Option<String> {
+        self.missing_year.map(|year| self.say_with("desk.missing_year", &[("year", &year.to_string())]))
     }
 
     pub(in crate::http::web) fn unread_in_words(&self) -> String {

@@ -47,7 +47,7 @@ impl NewForm {
         let channels = Channel::ALL.iter().map(|it| (it.as_str(), word("by", it.as_str())));
         let mut categories = vec![none()];
         categories.extend(listed(app, caller, SetupKind::Category).await?);
-        let communities = communities(app, caller).await?;
+        let communities = communities(app, caller, Permission::Submit).await?;
         Ok(Self {
             matter: vec![
                 Field::new("source", Input::Choice, label("source")).picks(sources),
@@ -91,11 +91,15 @@ impl NewForm {
     }
 }
 
-/// The communities where the caller takes matters in.
-async fn communities(app: &App, caller: &PageCaller) -> Result<Vec<(String, String)>, Error> {
+/// Code and name of the communities where the caller has `permission`.
+pub(super) async fn communities(
+    app: &App,
+    caller: &PageCaller,
+    permission: Permission,
+) -> Result<Vec<(String, String)>, Error> {
     let nodes = setup::list_nodes(app, caller, true, Page { after: 0, limit: PAGE_MAX }).await?;
     let own = nodes.items.into_iter().map(|it| it.node).filter(|it| it.kind == NodeKind::Community);
-    let own = own.filter(|it| caller.staff().may_at(Permission::Submit, &it.path));
+    let own = own.filter(|it| caller.staff().may_at(permission, &it.path));
     Ok(own.map(|it| (it.code, it.name)).collect())
 }
 

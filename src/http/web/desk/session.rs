@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 
+use actix_multipart::Multipart;
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, dev, web};
+use futures_util::StreamExt as _;
 use subtle::ConstantTimeEq as _;
 
 use super::{Turned, own_path};
@@ -15,8 +17,11 @@ use crate::domain::people::{Actor, Staff};
 use crate::domain::refusal::Refusal;
 use crate::http::ClientAddress;
 use crate::http::limits::Limits;
+use crate::http::problem::{Problem, WebFault};
+use crate::http::upload;
 use crate::http::web::form::{cross_site, is_own, pairs_of};
 use crate::service::accounts::{self, OnPages, SignedIn};
+use crate::service::attachments::{self, Upload};
 use crate::service::{App, Caller, Error};
 
 /// `__Host-`: browsers take it only over TLS or from their own machine, from this host, for every path.
@@ -121,6 +126,11 @@ impl PageCaller {
         Ok(Some(Self { caller: Caller { actor, place: Some(address.to_string()) }, on_pages }))
     }
 
+    /// True when a form carries this session's token.
+    fn sent(&self, token: &str) -> bool {
+        bool::from(token.as_bytes().ct_eq(self.form_token().as_bytes()))
+    }
+
     async fn required(request: &HttpRequest) -> Result<Self, Turned> {
         Self::find(request).await?.ok_or_else(|| Turned::SignIn(back_to(request)))
     }
@@ -200,9 +210,75 @@ impl FromRequest for Sent {
             }
             let mut fields = pairs.await?;
             let sent = fields.iter().position(|it| it.0 == "csrf").map(|it| fields.remove(it).1);
-            let is_ours =
-                sent.is_some_and(|it| bool::from(it.as_bytes().ct_eq(caller.form_token().as_bytes())));
+            let is_ours = sent.is_some_and(|it| caller.sent(&it));
             if is_ours { Ok(Self { caller, fields }) } else { Err(cross_site().into()) }
+        })
+    }
+}
+
+/// A form with a file that a page of the caller's own session sent; read once it is settled what they may do.
+pub struct SentFile {
+    pub caller: PageCaller,
+    form: Multipart,
+}
+
+impl SentFile {
+    /// Takes the form in: its fields, and its file if one was chosen.
+    ///
+    /// The token comes before the file, so nothing of a form that is not ours is written to disk.
+    ///
+    /// # Errors
+    /// 403 for a form that is not of this session; 413, 408, 400 for one that is broken.
+    pub async fn receive(self, app: &App) -> Result<(Sent, Option<Upload>), Problem> {
+        let late = |_late| Problem::from(WebFault::TooSlow);
+        tokio::time::timeout(upload::WHOLE_WITHIN, self.read(app)).await.map_err(late)?
+    }
+
+    async fn read(mut self, app: &App) -> Result<(Sent, Option<Upload>), Problem> {
+        let (mut fields, mut file, mut n_rest, mut is_ours) = (Vec::new(), None, 0, false);
+        while let Some(field) = upload::piece(self.form.next()).await? {
+            let mut field = field.map_err(|_cause| upload::broken())?;
+            let name = field.name().unwrap_or_default().to_owned();
+            if name == "file" && !is_ours {
+                return Err(cross_site());
+            }
+            if name == "file" && file.is_none() {
+                let given = field.content_disposition().and_then(upload::file_name).unwrap_or_default();
+                let mut arriving = attachments::arrive(app)?;
+                upload::take_file(&mut field, &mut arriving).await?;
+                file = Some((arriving, given));
+                continue;
+            }
+            let text = upload::text(&mut field, &mut n_rest).await?;
+            is_ours |= name == "csrf" && self.caller.sent(&text);
+            fields.push((name, text));
+        }
+        if !is_ours {
+            return Err(cross_site());
+        }
+        let sent = Sent { caller: self.caller, fields };
+        // A field in which nothing was chosen comes as an empty file without a name.
+        let file = file.filter(|(arriving, name)| arriving.n_bytes() > 0 || !name.is_empty());
+        let shown = sent.has("shown");
+        let upload = file.map(|(arriving, name)| Upload { arriving, name, shown, also_for: Vec::new() });
+        Ok((sent, upload))
+    }
+}
+
+impl FromRequest for SentFile {
+    type Error = Turned;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Turned>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let (is_own, form) = (is_own(request), Multipart::from_request(request, payload));
+        let request = request.clone();
+        Box::pin(async move {
+            let caller = PageCaller::required(&request).await?;
+            if !is_own {
+                return Err(cross_site().into());
+            }
+            let form = form.await.map_err(|_cause| Turned::from(upload::broken()))?;
+            Ok(Self { caller, form })
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Figures for leaders as a page: from a glance to the tickets behind each number.
 
+pub mod bulletin;
 mod chart;
-mod span;
 pub mod tickets;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,12 +10,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::chart::{Bar, HEIGHT, Mark, WIDTH};
-use self::span::Span;
 use super::answered;
 use super::desk::{Frame, PageCaller, Turned};
 use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
-use crate::domain::statistics::{Figure, Milestone, Tally};
+use crate::domain::statistics::{Days, Figure, Milestone, Tally, percent};
+use crate::domain::value::At;
 use crate::http::Query;
 use crate::http::reply::segment;
 use crate::notify::catalogue::Language;
@@ -98,7 +98,7 @@ struct Choice {
 struct LeadPage {
     frame: Frame,
     title: String,
-    span: Span,
+    span: Days,
     asked: LeadAsked,
     is_wall: bool,
     lines: Vec<Line>,
@@ -119,11 +119,13 @@ struct LeadPage {
 /// One decimal, rounded half up; nothing to divide by is a dash.
 fn rate(tally: &Tally, figure: Figure) -> Cell {
     let (numerator, denominator) = tally.rate(figure);
-    if denominator == 0 {
-        return Cell { text: "—".to_owned(), of: String::new() };
-    }
-    let tenths = (numerator * 2_000 + denominator) / (2 * denominator);
-    Cell { text: format!("{}.{} %", tenths / 10, tenths % 10), of: format!("{numerator}/{denominator}") }
+    let of = if denominator == 0 { String::new() } else { format!("{numerator}/{denominator}") };
+    Cell { text: percent(numerator, denominator), of }
+}
+
+/// The ends of a span as the API takes them.
+fn texts((from, to): (At, At)) -> (String, String) {
+    (from.to_rfc3339(), to.to_rfc3339())
 }
 
 fn position(frame: &Frame, about: &About) -> String {
@@ -197,9 +199,9 @@ pub async fn page(
 
 async fn gather(app: &App, caller: &PageCaller, frame: Frame, asked: LeadAsked) -> Result<LeadPage, Turned> {
     let today = app.clock.now().local_date(frame.zone);
-    let span = Span::read(asked.from.as_deref(), asked.to.as_deref(), today);
-    let bounds = span.bounds(frame.zone);
-    let summary = |it: Span| statistics::summary(app, caller, asked.question(it.bounds(frame.zone)));
+    let span = Days::read(asked.from.as_deref(), asked.to.as_deref(), today);
+    let bounds = texts(span.bounds(frame.zone));
+    let summary = |it: Days| statistics::summary(app, caller, asked.question(texts(it.bounds(frame.zone))));
     let now = summary(span).await?;
     let (before, year) = (summary(span.before()).await?, summary(span.year_before()).await?);
     let trend = Asked { interval: Some(span.interval().to_owned()), ..asked.question(bounds.clone()) };

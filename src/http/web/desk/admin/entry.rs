@@ -5,39 +5,13 @@ use serde_json::{Map, Value, json};
 use super::super::bulk::listed as named;
 use super::super::fields::{Field, Input};
 use super::super::{Frame, PageCaller, Sent};
-use super::{label, line_of, or_none, own_nodes, text};
+use super::{label, line_of, or_none, own_nodes, policy, text};
 use crate::domain::calendar::{CalendarSettings, Holidays};
 use crate::domain::refusal::{Faults, Refusal};
-use crate::domain::setup::{
-    ClockStart, Details, PLACEHOLDERS, Policy, Roster, SetupKind, TemplateChannel, UnitKind, Weekday,
-};
-use crate::domain::sla::{Stage, Target};
-use crate::domain::ticket::{Kind, Priority};
+use crate::domain::setup::{Details, PLACEHOLDERS, Roster, SetupKind, TemplateChannel, UnitKind, Weekday};
 use crate::service::App;
 use crate::service::Error;
 use crate::service::setup::EntryCard;
-
-/// The numbers of a policy, each a field of its own.
-const FIGURES: [&str; 6] = [
-    "close_after_days",
-    "reopen_within_days",
-    "waiting_max_working_days",
-    "return_within_working_days",
-    "contact_views_per_day",
-    "extension_max_working_days",
-];
-
-/// The field of a stage's target.
-fn target_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Accept => "target_accept",
-        Stage::Assign => "target_assign",
-        Stage::Acknowledge => "target_acknowledge",
-        Stage::Contact => "target_contact",
-        Stage::Resolve => "target_resolve",
-        Stage::Reply => "target_reply",
-    }
-}
 
 /// The fields of a kind, with what is known of `card`.
 pub(super) async fn fields(
@@ -73,7 +47,7 @@ pub(super) async fn fields(
 }
 
 /// One of a set of words, or none.
-fn choice<T: std::fmt::Display + Copy>(
+pub(super) fn choice<T: std::fmt::Display + Copy>(
     frame: &Frame,
     name: &'static str,
     section: &str,
@@ -113,47 +87,11 @@ fn own(frame: &Frame, fields: &mut Vec<Field>, details: &Details, is_new: bool) 
             let known = if is_new { "" } else { template.text.as_str() };
             fields.push(text.hint(frame.say_with("set.text_hint", &[("places", &places)])).value(known));
         }
-        Details::Policy(policy) => of_policy(frame, fields, policy),
+        Details::Policy(it) => policy::fields(frame, fields, it),
         Details::Calendar(settings) => of_calendar(frame, fields, settings),
         Details::Roster(roster) => of_roster(frame, fields, roster),
         Details::OfficialYear(_) => {}
     }
-}
-
-fn of_policy(frame: &Frame, fields: &mut Vec<Field>, policy: &Policy) {
-    if let Some(field) = fields.iter_mut().find(|it| it.name == "category") {
-        field.values = policy.category.iter().cloned().collect();
-    }
-    fields.push(choice(frame, "kind", "kinds", Kind::ALL, policy.kind));
-    fields.push(choice(frame, "priority", "priority", Priority::ALL, policy.priority));
-    for stage in Stage::ALL {
-        let name = target_name(*stage);
-        let known = policy.targets.of(*stage).map(text::target).unwrap_or_default();
-        let label = frame.say_with("set.target", &[("stage", &frame.say(&format!("stage.{stage}")))]);
-        let hint = if *stage == Stage::Accept { frame.say("set.target_hint") } else { String::new() };
-        fields.push(Field::new(name, Input::Line, label).value(known).hint(hint));
-    }
-    let figures = [
-        policy.close_after_days,
-        policy.reopen_within_days,
-        policy.waiting_max_working_days,
-        policy.return_within_working_days,
-        policy.contact_views_per_day,
-        policy.extension_max_working_days,
-    ];
-    for (name, known) in FIGURES.into_iter().zip(figures) {
-        let known = known.map(|it| it.to_string()).unwrap_or_default();
-        fields.push(Field::new(name, Input::Number, label(frame, name)).value(known));
-    }
-    let yes_no = vec![("yes", frame.say("field.yes")), ("no", frame.say("field.no"))];
-    let picks = yes_no.into_iter().map(|(it, label)| (it.to_owned(), label)).collect();
-    let known = policy.reply_needs_approval.map(|it| if it { "yes" } else { "no" });
-    fields.push(
-        Field::new("reply_needs_approval", Input::Choice, label(frame, "reply_needs_approval"))
-            .picks(or_none(frame, picks))
-            .value(known.unwrap_or_default()),
-    );
-    fields.push(choice(frame, "clock_starts_on", "clock_start", ClockStart::ALL, policy.clock_starts_on));
 }
 
 fn of_calendar(frame: &Frame, fields: &mut Vec<Field>, settings: &CalendarSettings) {
@@ -217,7 +155,7 @@ pub(super) fn read(kind: SetupKind, sent: &Sent) -> Result<Map<String, Value>, R
             put("channel", given("channel"));
             put("text", sent.text("text").replace("\r\n", "\n").into());
         }
-        SetupKind::Policy => return policy(sent),
+        SetupKind::Policy => return policy::read(sent),
         SetupKind::Calendar => {
             put("time_zone", given("time_zone"));
             put("holidays", given("holidays"));
@@ -231,42 +169,5 @@ pub(super) fn read(kind: SetupKind, sent: &Sent) -> Result<Map<String, Value>, R
         }
         SetupKind::OfficialYear => {}
     }
-    faults.check(fields)
-}
-
-fn policy(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
-    let mut faults = Faults::default();
-    let mut fields = Map::new();
-    fields.insert("name".to_owned(), sent.text("name").into());
-    for name in ["category", "kind", "priority", "clock_starts_on"] {
-        fields.insert(name.to_owned(), sent.given(name).map_or(Value::Null, Value::from));
-    }
-    for name in FIGURES {
-        let number = match sent.given(name) {
-            None => Value::Null,
-            Some(given) => given.parse::<u32>().map_or_else(
-                |_| {
-                    faults.add(name, "请写一个整数。 Write a whole number.");
-                    Value::Null
-                },
-                Value::from,
-            ),
-        };
-        fields.insert(name.to_owned(), number);
-    }
-    let approval = sent.given("reply_needs_approval").map(|it| it == "yes");
-    fields.insert("reply_needs_approval".to_owned(), approval.map_or(Value::Null, Value::from));
-    let mut targets = Map::new();
-    for stage in Stage::ALL {
-        let name = target_name(*stage);
-        let Some(given) = sent.given(name) else { continue };
-        match text::read_target(&given).and_then(|it: Target| serde_json::to_value(it).ok()) {
-            Some(target) => drop(targets.insert(stage.to_string(), target)),
-            None => {
-                faults.add(name, "请写成“5 天”“90 工作分钟”或“24 小时”这样。 Write it like 5d, 90wm or 24h.");
-            }
-        }
-    }
-    fields.insert("targets".to_owned(), Value::Object(targets));
     faults.check(fields)
 }

@@ -3,6 +3,7 @@
 mod entry;
 pub mod first;
 mod node;
+mod policy;
 mod text;
 pub mod users;
 mod year;
@@ -136,6 +137,9 @@ struct OnePage {
     is_kiosk: bool,
     /// A calendar's year.
     year: Option<year::Year>,
+    /// True for a policy that can be tried on what was.
+    may_try: bool,
+    tried: Option<policy::Tried>,
 }
 
 /// The set-up begins with its tree.
@@ -239,7 +243,7 @@ pub async fn add(
     match result {
         Ok((card, token)) if kind == SetupKind::Kiosk => {
             let frame = Frame::left(&app, caller, &request).await?;
-            let shown = Shown { told: Told::default(), left: None, token: Some(token), year: None };
+            let shown = Shown { token: Some(token), ..Shown::default() };
             one_page(&app, caller, frame, card, shown).await
         }
         Ok(_) => Ok(see(&format!("/admin/{part}?done=added"))),
@@ -274,11 +278,13 @@ fn refused(frame: &Frame, fields: &mut [Field], sent: &Sent, error: Error) -> To
 }
 
 /// What one page of the set-up shows beside the entry.
+#[derive(Default)]
 struct Shown {
     told: Told,
     left: Option<Vec<Field>>,
     token: Option<String>,
     year: Option<i32>,
+    tried: Option<policy::Tried>,
 }
 
 async fn one_page(
@@ -300,6 +306,8 @@ async fn one_page(
         is_retired: card.entry.retired_at.is_some(),
         token: shown.token,
         is_kiosk: kind == SetupKind::Kiosk,
+        may_try: kind == SetupKind::Policy && card.node.is_some(),
+        tried: shown.tried,
         year: year::of(app, caller, &frame, &card, shown.year).await?,
         told: shown.told,
         frame,
@@ -327,7 +335,7 @@ pub async fn one(
         return node::one(&app, &caller, frame, told, &code, None).await;
     }
     let card = setup::get_entry(&app, &caller, kind_of(&part)?, &code, asked.node.as_deref()).await?;
-    let shown = Shown { told, left: None, token: None, year: asked.year };
+    let shown = Shown { told, year: asked.year, ..Shown::default() };
     one_page(&app, &caller, frame, card, shown).await
 }
 
@@ -356,8 +364,11 @@ pub async fn change(
         "token" if kind == SetupKind::Kiosk => {
             let (card, token) = setup::issue_device_token(&app, caller, place.0, place.1).await?;
             let frame = Frame::left(&app, caller, &request).await?;
-            let shown = Shown { told: Told::default(), left: None, token: Some(token), year: None };
+            let shown = Shown { token: Some(token), ..Shown::default() };
             return one_page(&app, caller, frame, card, shown).await;
+        }
+        "try" if kind == SetupKind::Policy => {
+            return tried(&app, &request, &sent, (&code, node.as_deref())).await;
         }
         verb @ ("retire" | "restore") => {
             let fields = Map::from_iter([("active".to_owned(), Value::Bool(verb == "restore"))]);
@@ -379,10 +390,30 @@ pub async fn change(
             let card = setup::get_entry(&app, caller, kind, place.0, place.1).await?;
             let mut fields = entry::fields(&app, caller, &frame, kind, Some(&card)).await?;
             let told = refused(&frame, &mut fields, &sent, error);
-            one_page(&app, caller, frame, card, Shown { told, left: Some(fields), token: None, year: None })
-                .await
+            one_page(&app, caller, frame, card, Shown { told, left: Some(fields), ..Shown::default() }).await
         }
     }
+}
+
+/// A policy's form as it was typed, with what a past period would have been under it; nothing is changed.
+async fn tried(
+    app: &App,
+    request: &HttpRequest,
+    sent: &Sent,
+    place: (&str, Option<&str>),
+) -> Result<HttpResponse, Turned> {
+    let (caller, kind) = (&sent.caller, SetupKind::Policy);
+    let frame = Frame::left(app, caller, request).await?;
+    let card = setup::get_entry(app, caller, kind, place.0, place.1).await?;
+    let mut fields = entry::fields(app, caller, &frame, kind, Some(&card)).await?;
+    let (told, tried) = match policy::tried(app, caller, &frame, &card, sent).await {
+        Ok(tried) => {
+            keep(&mut fields, sent);
+            (Told::default(), Some(tried))
+        }
+        Err(error) => (refused(&frame, &mut fields, sent, error), None),
+    };
+    one_page(app, caller, frame, card, Shown { told, left: Some(fields), tried, ..Shown::default() }).await
 }
 
 /// The nodes where the caller writes the set-up, by code and name.

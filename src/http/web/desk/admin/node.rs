@@ -109,6 +109,8 @@ pub(super) async fn one(
         token: None,
         is_kiosk: false,
         year: None,
+        may_try: false,
+        tried: None,
         frame,
         told,
     };

@@ -31,6 +31,8 @@ pub struct UsersAsked {
     cursor: Option<String>,
     /// What was just done.
     done: Option<String>,
+    /// How many users were just imported.
+    imported: Option<usize>,
 }
 
 /// A row of the form's roles.
@@ -48,6 +50,8 @@ struct Typed {
     name: String,
     email: String,
     rows: Vec<RoleRow>,
+    /// A list to import.
+    csv: String,
 }
 
 /// A line of the list.
@@ -123,6 +127,7 @@ impl Typed {
             name: account.name.clone(),
             email: account.email.clone().unwrap_or_default(),
             rows: with_free_rows(account.held.iter().enumerate().map(row).collect()),
+            csv: String::new(),
         }
     }
 
@@ -130,7 +135,13 @@ impl Typed {
         let rows = rows_of(sent).into_iter().enumerate();
         let rows = rows.map(|(n, (role, node, unit))| RoleRow { n, role, node, unit }).collect();
         let text = |name: &str| sent.text(name).to_owned();
-        Self { username: text("code"), name: text("name"), email: text("email"), rows: with_free_rows(rows) }
+        Self {
+            username: text("code"),
+            name: text("name"),
+            email: text("email"),
+            rows: with_free_rows(rows),
+            csv: text("csv"),
+        }
     }
 }
 
@@ -175,7 +186,10 @@ pub async fn list(
     accounts::may_manage(&caller)?;
     let asked = asked.read()?;
     let frame = Frame::of(&app, &caller, &request).await?;
-    let told = Told::done(&frame, asked.done.as_deref());
+    let mut told = Told::done(&frame, asked.done.as_deref());
+    if let Some(n) = asked.imported {
+        told.done = frame.say_with("did.imported", &[("n", &n.to_string())]);
+    }
     let typed = Typed { rows: with_free_rows(Vec::new()), ..Typed::default() };
     listed(&app, &caller, frame, told, asked, typed).await
 }
@@ -206,12 +220,15 @@ async fn listed(
     Ok(answered(page.told.builder(), &page)?)
 }
 
-/// Make a user.
+/// Make a user, or all of a list.
 #[utoipa::path(post, path = "/admin/users", tag = "pages",
     responses((status = 303, description = "Made"), (status = 422, description = "The page says what to mend")))]
 pub async fn add(app: web::Data<App>, request: HttpRequest, sent: Sent) -> Result<HttpResponse, Turned> {
     let caller = &sent.caller;
     accounts::may_manage(caller)?;
+    if sent.text("do") == "import" {
+        return import(&app, &request, &sent).await;
+    }
     let result = match roles_of(&sent) {
         Ok(roles) => {
             let new = NewUser {
@@ -231,6 +248,18 @@ pub async fn add(app: web::Data<App>, request: HttpRequest, sent: Sent) -> Resul
             let frame = Frame::left(&app, caller, &request).await?;
             let told = Told::refused(&frame, error);
             listed(&app, caller, frame, told, UsersAsked::default(), Typed::sent(&sent)).await
+        }
+    }
+}
+
+/// Adds all of a list or nobody; what is wrong is told line by line, and the list stays in the form.
+async fn import(app: &App, request: &HttpRequest, sent: &Sent) -> Result<HttpResponse, Turned> {
+    match accounts::import_users(app, &sent.caller, sent.text("csv")).await {
+        Ok(n) => Ok(see(&format!("/admin/users?imported={n}"))),
+        Err(error) => {
+            let frame = Frame::left(app, &sent.caller, request).await?;
+            let told = Told::refused(&frame, error);
+            listed(app, &sent.caller, frame, told, UsersAsked::default(), Typed::sent(sent)).await
         }
     }
 }

@@ -54,7 +54,7 @@ fn version(sent: &Sent) -> Option<i64> {
 }
 
 /// To the list that the form stood in, or to the ticket with what was done.
-fn back(sent: &Sent, opened: &Opened, done: &str) -> HttpResponse {
+pub(super) fn back(sent: &Sent, opened: &Opened, done: &str) -> HttpResponse {
     match own_path(sent.text("back")) {
         Some(list) => see(list),
         None => see(&format!("/desk/tickets/{}?done={done}", segment(&opened.ticket.number))),
@@ -62,7 +62,7 @@ fn back(sent: &Sent, opened: &Opened, done: &str) -> HttpResponse {
 }
 
 /// The page as it is now, with what was refused, why, and every word that was typed.
-async fn refused(
+pub(super) async fn refused(
     app: &App,
     request: &HttpRequest,
     opened: &Opened,

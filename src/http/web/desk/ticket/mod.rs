@@ -2,6 +2,7 @@
 
 pub mod act;
 mod amend;
+pub mod files;
 mod parts;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -9,6 +10,7 @@ use askama::Template;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use self::files::FileLine;
 use self::parts::{ClockLine, ExtensionLine, HoldLine, ReplyLine};
 use super::fields::Input;
 use super::forms::{self, VerbForm};
@@ -81,8 +83,15 @@ struct TicketPage {
     /// What others did meanwhile.
     changed: Vec<Line>,
     templates: Vec<TemplateOffered>,
+    files: Vec<FileLine>,
+    may_add_file: bool,
+    /// Makes the same file sent twice one attachment.
+    file_key: String,
     /// What else there is in the same building.
     neighbours: Option<String>,
+    merged_title: String,
+    /// Numbers of what is merged into it.
+    merged: Vec<String>,
 }
 
 /// A ticket.
@@ -165,7 +174,12 @@ impl TicketPage {
             clocks: time.clocks.iter().map(|it| ClockLine::of(&frame, it, dossier.zone)).collect(),
             holding: parts::holding(&frame, dossier, time.holding.as_deref()),
             neighbours: ticket.building.as_ref().map(|it| format!("/desk?view=all&building={}", segment(it))),
+            merged_title: frame.say_with("ticket_page.merged", &[("n", &file.merged.len().to_string())]),
+            merged: file.merged.clone(),
             templates: if may(Verb::Reply) { dossier.choices.templates.clone() } else { Vec::new() },
+            files: files::lines(&frame, dossier),
+            may_add_file: files::may_add(opened),
+            file_key: format!("{:032x}", rand::random::<u128>()),
             lines,
             changed,
             forms,

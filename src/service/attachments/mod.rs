@@ -1,5 +1,7 @@
 //! Attachments: a file arrives, is made fit, is put in the storage room, and only then named by its ticket.
 
+mod verify;
+
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -10,9 +12,7 @@ use super::circumstances::{Circumstances, keep};
 use super::desk::{self, Opened};
 use super::files::{self, TicketFile};
 use super::{App, Caller, Error};
-use crate::domain::audit::{Finding, Report, Spot};
 use crate::domain::chain::hex;
-use crate::domain::event::Stream;
 use crate::domain::number::Number;
 use crate::domain::people::Actor;
 use crate::domain::refusal::{Refusal, shown};
@@ -23,9 +23,10 @@ use crate::media::{self, Fit};
 use crate::store::files::Files;
 use crate::store::receipts::KeptAnswer;
 use crate::store::tickets::By;
-use crate::store::tickets::attachments::{NamedFile, has_file, list_files};
-use crate::store::{Db, StoreError, receipts as kept_answers, tickets};
+use crate::store::tickets::attachments::has_file;
+use crate::store::{Db, StoreError, collections, receipts as kept_answers, tickets};
 
+pub use self::verify::{FileSpot, verify_files, verify_some};
 pub use crate::media::BYTES_MAX;
 pub use crate::store::files::{Arriving, Part};
 
@@ -41,8 +42,6 @@ const ANSWERS_KEPT: TimeDelta = TimeDelta::hours(48);
 const UNSETTLED_KEPT: TimeDelta = TimeDelta::days(1);
 /// Files that wait for their forms to be sent; more at once is no community's evening.
 const LAID_BY_MAX: usize = 1_000;
-/// Files compared with their hashes between two questions to the database.
-const FILES_PER_PAGE: i64 = 500;
 
 /// The storage room of `app`.
 pub(super) fn room(app: &App) -> Files {
@@ -161,7 +160,10 @@ pub(super) async fn attach_laid(
 }
 
 /// Makes a file fit to be kept, in its turn and off the async threads.
-async fn prepare(arriving: Arriving) -> Result<Fit, Error> {
+///
+/// # Errors
+/// `Invalid` for a file that is not fit; `Busy` when too many wait to be looked at.
+pub(super) async fn prepare(arriving: Arriving) -> Result<Fit, Error> {
     let turn = tokio::time::timeout(TURN_WITHIN, WORKBENCH.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(StoreError::Busy.into()) };
     let fit = tokio::task::spawn_blocking(move || -> Result<Fit, Error> {
@@ -172,6 +174,10 @@ async fn prepare(arriving: Arriving) -> Result<Fit, Error> {
         .unwrap_or_else(|_panicked| Err(Refusal::field("file", media::Unfit::Damaged.to_string()).into()))
 }
 
+/// Lets a thread of its own do what blocks.
+///
+/// # Errors
+/// `Internal` when it panics.
 pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
@@ -179,7 +185,11 @@ pub(super) async fn off_thread<T: Send + 'static>(
     done.map_err(|it| Error::internal(format!("could not finish work with a file: {it}")))
 }
 
-fn put(app: &App, fit: &Fit) -> Result<Filed, Error> {
+/// Puts a file in the storage room.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn put(app: &App, fit: &Fit) -> Result<Filed, Error> {
     let file = Files::new_name(app.clock.now());
     room(app).put(&file, &fit.bytes, fit.thumbnail.as_deref())?;
     let hash = |bytes: &[u8]| hex(&Sha256::digest(bytes));
@@ -346,7 +356,9 @@ fn attached(db: &mut Db, ticket: Ticket, caller: &Caller, id: u32, is_new: bool)
 /// A file as it is handed out.
 #[derive(Debug, Clone)]
 pub struct Opening {
-    pub attachment: Attachment,
+    /// Within its ticket or collection.
+    pub id: u32,
+    pub filed: Filed,
     /// What it is called, for people.
     pub name: String,
     pub bytes: Vec<u8>,
@@ -365,15 +377,29 @@ pub async fn open(app: &App, opened: &Opened, id: u32, part: Part) -> Result<Ope
     let text_name = text::attachment(id);
     let texts = app.store.read(move |db: &mut Db| tickets::list_texts(db, &[ticket], &[&text_name])).await?;
     let name = texts.last().map(|it| it.body.clone());
-    let (room, file) = (room(app), attachment.filed.file.clone());
+    read(app, id, attachment.filed, name, part).await
+}
+
+/// Reads a file that a row speaks of.
+///
+/// # Errors
+/// `Internal` for one that is missing: the log names it, verification finds it.
+pub(super) async fn read(
+    app: &App,
+    id: u32,
+    filed: Filed,
+    name: Option<String>,
+    part: Part,
+) -> Result<Opening, Error> {
+    let (room, file) = (room(app), filed.file.clone());
     let bytes = off_thread(move || room.open(&file, part)).await?.map_err(|fault| match fault {
         StoreError::NotFound => {
-            Error::internal(format!("a file is missing, run `audit verify`: {ticket}/{id}"))
+            Error::internal(format!("a file is missing, run `audit verify`: {}", filed.file))
         }
         other => other.into(),
     })?;
-    let name = name.unwrap_or_else(|| display_name("", attachment.filed.media));
-    Ok(Opening { attachment, name, bytes })
+    let name = name.unwrap_or_else(|| display_name("", filed.media));
+    Ok(Opening { id, filed, name, bytes })
 }
 
 /// Deletes what a crash left in the storage room a day ago or earlier; gives how many files.
@@ -389,7 +415,10 @@ pub async fn sweep(app: &App, now: At) -> Result<usize, Error> {
     let mut n_deleted = 0;
     for file in unsettled {
         let named = file.clone();
-        if app.store.read(move |db: &mut Db| has_file(db, &named)).await? {
+        let is_named = move |db: &mut Db| -> Result<bool, StoreError> {
+            Ok(has_file(db, &named)? || collections::attachments::has_file(db, &named)?)
+        };
+        if app.store.read(is_named).await? {
             room.settle(&file);
         } else {
             room.delete(&file);
@@ -397,53 +426,4 @@ pub async fn sweep(app: &App, now: At) -> Result<usize, Error> {
         }
     }
     Ok(n_deleted)
-}
-
-/// Compares every attachment's file with the hash the trail has of it. Blocks.
-///
-/// # Errors
-/// Those of the database and of the disk; what is wrong with files is in the report.
-pub fn verify_files(app: &App, report: &mut Report, mut progress: impl FnMut(u64)) -> Result<(), Error> {
-    let (room, mut after, mut n_files) = (room(app), (i64::MIN, i64::MIN), 0);
-    loop {
-        let page = app.store.read_blocking(move |db: &mut Db| list_files(db, after, FILES_PER_PAGE))?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = (last.ticket, last.id);
-        for named in &page {
-            verify_file(&room, named, report)?;
-            n_files += 1;
-            progress(n_files);
-        }
-    }
-}
-
-fn verify_file(room: &Files, named: &NamedFile, report: &mut Report) -> Result<(), StoreError> {
-    let parts = [(Part::Whole, Some(&named.sha256)), (Part::Thumbnail, named.thumbnail_sha256.as_ref())];
-    for (part, expected) in parts {
-        let Some(expected) = expected else { continue };
-        let spot = || Spot {
-            stream: Stream::Ticket.as_str().to_owned(),
-            stream_id: Some(named.ticket),
-            table: "attachment",
-            column: if part == Part::Whole { "sha256" } else { "thumbnail_sha256" }.to_owned(),
-            ..Spot::default()
-        };
-        let id = named.id;
-        match room.hash(&named.file, part)? {
-            Some(found) if found == *expected => {}
-            Some(_) => report.add(Finding::new(
-                "file",
-                spot(),
-                format!("附件 {id} 的文件被改动过"),
-                format!("the file of attachment {id} was changed"),
-            )),
-            None => report.add(Finding::new(
-                "file-missing",
-                spot(),
-                format!("附件 {id} 的文件不见了"),
-                format!("the file of attachment {id} is missing"),
-            )),
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,8 @@
 //! Collections in the database: `save` is the only way a collection's row is written, and it writes the event too.
 
+pub mod attachments;
+mod keys;
+
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
@@ -7,12 +10,14 @@ use diesel::prelude::*;
 
 use super::db::{Db, StoreError, held, on};
 use super::events;
-use super::schema::{collection, collection_key, collection_letter, collection_text, ticket};
+use super::schema::{collection, collection_letter, collection_text, ticket};
 use crate::domain::chain::SealKey;
 use crate::domain::event::{Draft, Stream};
-use crate::domain::mailbox::{Change, Collection, Letter, Opener, SetAside};
+use crate::domain::mailbox::{Change, Collection, CollectionAttachment, Letter, Opener, SetAside};
 use crate::domain::ticket::LetterOf;
 use crate::domain::value::{AccountId, At, CollectionId, NodeId, SetupId, TicketId};
+
+pub use self::keys::{Kept, KeyOf, find_kept, forget_kept, keep};
 
 /// Rows of one table that one question meets at most: a page of collections with a thousand letters each is
 /// asked for without its letters.
@@ -82,7 +87,11 @@ impl CollectionRow {
         }
     }
 
-    fn into_collection(self, letters: Vec<Letter>) -> Result<Collection, StoreError> {
+    fn into_collection(
+        self,
+        letters: Vec<Letter>,
+        attachments: Vec<CollectionAttachment>,
+    ) -> Result<Collection, StoreError> {
         let opener = |account: Option<i64>, confirmed_at: Option<i64>| Opener {
             account: account.map(AccountId),
             confirmed_at: confirmed_at.map(At::from_micros),
@@ -101,6 +110,7 @@ impl CollectionRow {
                 opener(self.opener_2_id, self.confirmed_2_at),
             ],
             letters,
+            attachments,
             closed_at: self.closed_at.map(At::from_micros),
             n_unaccounted,
         })
@@ -158,7 +168,7 @@ pub fn next_id(db: &mut Db) -> Result<CollectionId, StoreError> {
     Ok(CollectionId(id))
 }
 
-/// Writes a change: the collection's row, the letter it accounts for, and its event with its texts.
+/// Writes a change: the collection's row, the letter it accounts for or the file it adds, and its event with its texts.
 ///
 /// # Errors
 /// `Stale` when somebody saved the collection since it was read.
@@ -184,6 +194,7 @@ pub fn save(db: &mut Db, key: &SealKey, change: &Change) -> Result<(), StoreErro
         let row = LetterRow::of(now.id, letter);
         on!(db, |c| diesel::insert_into(collection_letter::table).values(&row).execute(c))?;
     }
+    attachments::save(db, change)?;
     let (kind, fields) = change.event().to_parts().map_err(StoreError::Bug)?;
     let draft = Draft {
         kind,
@@ -210,7 +221,8 @@ pub fn find(db: &mut Db, id: CollectionId) -> Result<Option<Collection>, StoreEr
         .select(LetterRow::as_select())
         .load(c))?;
     let letters = letters.into_iter().map(LetterRow::into_letter).collect::<Result<_, _>>()?;
-    row.into_collection(letters).map(Some)
+    let attached = attachments::of_collections(db, &[id.0])?.remove(&id.0).unwrap_or_default();
+    row.into_collection(letters, attached).map(Some)
 }
 
 /// The same, held against other writers until the transaction ends.
@@ -282,10 +294,12 @@ pub fn list(db: &mut Db, filter: &Filter, before: i64, limit: i64) -> Result<Vec
     for row in letters {
         letters_of.entry(row.collection_id).or_default().push(row.into_letter()?);
     }
+    let mut attached_of = attachments::of_collections(db, &ids)?;
     rows.into_iter()
         .map(|row| {
             let letters = letters_of.remove(&row.id).unwrap_or_default();
-            row.into_collection(letters)
+            let attached = attached_of.remove(&row.id).unwrap_or_default();
+            row.into_collection(letters, attached)
         })
         .collect()
 }
@@ -398,84 +412,4 @@ pub fn letters(db: &mut Db, wanted: &[LetterOf]) -> Result<Vec<(LetterOf, Letter
         }
     }
     Ok(found)
-}
-
-/// What was made under an Idempotency-Key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    pub collection: CollectionId,
-    /// None for the collection itself.
-    pub letter: Option<u32>,
-    pub fingerprint: Vec<u8>,
-}
-
-/// Under which key something is made: whose, on which route, and its hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyOf {
-    pub account: AccountId,
-    /// `collections` or `letters`.
-    pub route: &'static str,
-    pub hash: Vec<u8>,
-}
-
-/// What was made under `key`, unless its time is over.
-///
-/// # Errors
-/// Only those of the database.
-pub fn find_kept(db: &mut Db, key: &KeyOf, now: At) -> Result<Option<Kept>, StoreError> {
-    let row: Option<(i64, Option<i64>, Vec<u8>)> = on!(db, |c| collection_key::table
-        .find((key.account.0, key.route, &key.hash))
-        .filter(collection_key::expires_at.gt(now.micros()))
-        .select((collection_key::collection_id, collection_key::letter_id, collection_key::fingerprint))
-        .first(c)
-        .optional())?;
-    let Some((collection, letter, fingerprint)) = row else { return Ok(None) };
-    let letter = letter.map(|it| small(it, "letter")).transpose()?;
-    Ok(Some(Kept { collection: CollectionId(collection), letter, fingerprint }))
-}
-
-/// Keeps what was made under `key` until `expires_at`.
-///
-/// # Errors
-/// `Collision` when another transaction kept something first: run again, this one finds it.
-pub fn keep(db: &mut Db, key: &KeyOf, kept: &Kept, now: At, expires_at: At) -> Result<(), StoreError> {
-    on!(db, |c| diesel::delete(
-        collection_key::table
-            .find((key.account.0, key.route, &key.hash))
-            .filter(collection_key::expires_at.le(now.micros()))
-    )
-    .execute(c))?;
-    let written = on!(db, |c| diesel::insert_into(collection_key::table)
-        .values((
-            collection_key::account_id.eq(key.account.0),
-            collection_key::route.eq(key.route),
-            collection_key::key_hash.eq(&key.hash),
-            collection_key::fingerprint.eq(&kept.fingerprint),
-            collection_key::collection_id.eq(kept.collection.0),
-            collection_key::letter_id.eq(kept.letter.map(i64::from)),
-            collection_key::expires_at.eq(expires_at.micros()),
-        ))
-        .execute(c))
-    .map_err(StoreError::from);
-    match written {
-        Err(StoreError::Duplicate { .. }) => Err(StoreError::Collision),
-        other => other.map(drop),
-    }
-}
-
-/// Forgets up to `limit` keys whose time is over.
-///
-/// # Errors
-/// Only those of the database.
-pub fn forget_kept(db: &mut Db, now: At, limit: i64) -> Result<usize, StoreError> {
-    let old: Vec<(i64, String, Vec<u8>)> = on!(db, |c| collection_key::table
-        .filter(collection_key::expires_at.le(now.micros()))
-        .order((collection_key::expires_at, collection_key::account_id, collection_key::key_hash))
-        .limit(limit)
-        .select((collection_key::account_id, collection_key::route, collection_key::key_hash))
-        .load(c))?;
-    for (account, route, hash) in &old {
-        on!(db, |c| diesel::delete(collection_key::table.find((account, route, hash))).execute(c))?;
-    }
-    Ok(old.len())
 }

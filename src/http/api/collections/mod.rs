@@ -1,9 +1,12 @@
 //! Collections over JSON: record an opening, account for each letter, confirm, close.
 
+pub mod attachments;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::attachments::CollectionAttachmentView;
 use super::tickets::{ReceiptView, link_next};
 use crate::domain::mailbox::{CollectionMove, Exception, LetterBody, OpeningBody, SetAside, text};
 use crate::domain::people::Permission;
@@ -48,6 +51,8 @@ pub struct CollectionView {
     /// Why it was closed, where that was said.
     reason: Option<String>,
     letters: Vec<LetterView>,
+    /// The photo of the opening and scans of letters, as far as the reader may see them.
+    attachments: Vec<CollectionAttachmentView>,
     /// What the reader may do now.
     actions: Vec<CollectionMove>,
     version: i64,
@@ -111,6 +116,7 @@ impl CollectionView {
             closed_at: it.closed_at.map(At::to_rfc3339),
             reason: file.text(text::REASON).map(str::to_owned),
             letters: it.letters.iter().map(|letter| LetterView::of(file, letter)).collect(),
+            attachments: file.attachments.iter().map(|it| CollectionAttachmentView::of(file, it)).collect(),
             actions: file.moves.clone(),
             version: it.version,
         }
