@@ -139,7 +139,10 @@ routes! {
     GET "/kiosk/worker.js" => web::kiosk::worker;
     POST "/kiosk/tickets" => web::kiosk::submit;
     POST "/kiosk/danger" => web::kiosk::danger;
-    POST "/kiosk/alive" => web::kiosk::alive;
+    POST "/kiosk/tickets/{number}/attachments" => web::kiosk_device::attach;
+    POST "/kiosk/slips" => web::kiosk_device::reserve;
+    POST "/kiosk/alive" => web::kiosk_device::alive;
+    POST "/kiosk/unlock" => web::kiosk_device::unlock;
 
     // Tickets.
     POST "/api/v1/tickets" => api::tickets::submit;

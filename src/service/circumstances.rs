@@ -107,6 +107,9 @@ pub fn keep(db: &mut Db, app: &App, change: &Change) -> Result<(), Error> {
     if change.changes_words() {
         index_words(db, change)?;
     }
+    if change.erases() {
+        tickets::erase(db, ticket)?;
+    }
     if let Some(contact) = change.contact() {
         let phone = serde_json::from_str::<Contact>(contact).ok().and_then(|it| it.phone);
         let hmac = phone.map(|it| chain::keyed_hash(&app.keys.phone, &it));

@@ -215,7 +215,9 @@ fn answered_before(db: &mut Db, app: &App, once: Option<&Once>, now: At) -> Resu
 }
 
 fn repeated(db: &mut Db, app: &App, kept: &KeptAnswer, once: &Once) -> Result<Receipt, Error> {
-    if kept.fingerprint != once.fingerprint {
+    // What was erased is not compared any more: its receipt is all there is to tell.
+    let is_erased = kept.fingerprint.is_empty();
+    if !is_erased && kept.fingerprint != once.fingerprint {
         return Err(Refusal::KeyReused.into());
     }
     let found = tickets::find(db, By::Id(kept.ticket))?;

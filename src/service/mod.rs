@@ -17,6 +17,7 @@ pub mod delivery;
 pub mod desk;
 pub mod dossier;
 pub mod enclosures;
+pub mod erasure;
 pub mod export;
 pub mod files;
 pub mod first;

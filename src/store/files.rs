@@ -151,6 +151,19 @@ impl Files {
         }
     }
 
+    /// Marks a file that is about to lose its row: should nobody delete it, it is found as one without a row.
+    ///
+    /// # Errors
+    /// Unavailable when the disk does not take it.
+    pub fn mark(&self, name: &str) -> Result<(), StoreError> {
+        if Self::made_at(name).is_none() {
+            return Ok(());
+        }
+        let marked =
+            make_folder(&self.pending()).and_then(|()| new_file(&self.pending().join(name))?.sync_all());
+        marked.and_then(|()| sync_folder(&self.pending())).map_err(unavailable)
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

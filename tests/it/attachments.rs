@@ -46,11 +46,11 @@ fn post(world: &World, number: &str, body: Vec<u8>) -> Request {
     world.app.request("POST", &path).text("multipart/form-data; boundary=cut", body)
 }
 
-fn by_resident(world: &World, receipt: &Receipt, body: Vec<u8>) -> Answer {
+pub(crate) fn by_resident(world: &World, receipt: &Receipt, body: Vec<u8>) -> Answer {
     post(world, &receipt.number, body).header("Receipt-Code", receipt.code.clone()).send()
 }
 
-fn by_staff(world: &World, username: &str, number: &str, body: Vec<u8>) -> Answer {
+pub(crate) fn by_staff(world: &World, username: &str, number: &str, body: Vec<u8>) -> Answer {
     post(world, number, body).bearer(&world.token(username)).send()
 }
 

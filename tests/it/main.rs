@@ -17,6 +17,7 @@ mod demo;
 mod desk;
 mod due_times;
 mod enclosures;
+mod erasure;
 mod figures;
 mod follow_ups;
 mod full_disk;

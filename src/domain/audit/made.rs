@@ -66,6 +66,7 @@ impl TicketRow {
             next_alarm_at: it.next_alarm_at.map(At::micros),
             rules: it.rules.map(RulesDigest::as_hex),
             updated_at: it.updated_at.micros(),
+            erased_at: it.erased_at.map(At::micros),
         }
     }
 }

@@ -108,6 +108,7 @@ rows! {
         next_alarm_at: Option<i64>,
         rules: Option<String>,
         updated_at: i64,
+        erased_at: Option<i64>,
     }
     /// A collection.
     CollectionRow of "collection" {

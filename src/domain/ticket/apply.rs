@@ -1,7 +1,7 @@
 //! What each event changes: the only code that changes a ticket.
 
 use super::event::{ClosedBy, Facts, TicketEvent};
-use super::{Attachment, Delivery, Rating, Reply, Status, Ticket};
+use super::{Attachment, Channel, Delivery, Rating, Reply, Status, Ticket};
 use crate::domain::sla::{ClockEffect, ClockState, Extension, ExtensionState, Stage};
 use crate::domain::value::{AccountId, At};
 
@@ -114,6 +114,7 @@ impl TicketEvent {
             TicketEvent::Urged {} => ticket.n_urges += 1,
             TicketEvent::Published {} => ticket.published = true,
             TicketEvent::Unpublished {} => ticket.published = false,
+            TicketEvent::Erased {} => ticket.forget(at),
             TicketEvent::ReceiptReissued { issue } => ticket.receipt_issue = *issue,
             TicketEvent::ExtensionRequested { .. }
             | TicketEvent::ExtensionGranted { .. }
@@ -249,6 +250,15 @@ impl Ticket {
         self.sealed = facts.sealed;
         self.suspected_emergency = facts.suspected_emergency;
         self.attachments_expected = facts.attachments_expected;
+    }
+
+    /// Nothing that was said or sent is left, and nobody to answer; building, category and what was done stay.
+    fn forget(&mut self, at: At) {
+        self.erased_at = Some(at);
+        self.channel = Channel::None;
+        self.may_publish = false;
+        self.published = false;
+        self.attachments.clear();
     }
 
     fn decide_extension(&mut self, id: u32, state: ExtensionState, at: At) {

@@ -92,7 +92,9 @@ impl Ticket {
                     return Err(Refusal::Forbidden(Permission::Note));
                 }
             }
-            Actor::Resident if !Verb::Supplement.statuses().contains(&self.status) => {
+            Actor::Resident
+                if self.erased_at.is_some() || !Verb::Supplement.statuses().contains(&self.status) =>
+            {
                 let legal = self.actions(actor, place).into_iter().map(|it| it.to_string()).collect();
                 let status = self.status.to_string();
                 return Err(Refusal::Illegal { verb: "attach".to_owned(), status, legal });
@@ -136,7 +138,8 @@ impl Ticket {
 
     fn with_file(self, filed: Filed, name: String, shown: bool, doing: &Doing) -> Change {
         let by_resident = *doing.actor == Actor::Resident;
-        let attachment = u32::try_from(self.attachments.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let last = self.attachments.last().map_or(0, |it| it.id);
+        let attachment = last.saturating_add(1);
         let ends_waiting = by_resident && self.status == Status::Waiting;
         let shown = shown || by_resident;
         let mut change = Change::of(self, doing);

@@ -164,6 +164,8 @@ pub enum TicketEvent {
     ContactViewed {},
     #[serde(rename = "ticket.receipt_reissued")]
     ReceiptReissued { issue: i64 },
+    #[serde(rename = "ticket.erased")]
+    Erased {},
     #[serde(rename = "ticket.extension_requested")]
     ExtensionRequested { extension: u32, due_at: At },
     #[serde(rename = "ticket.extension_granted")]
@@ -291,6 +293,7 @@ impl TicketEvent {
             next_alarm_at: None,
             rules: None,
             updated_at: at,
+            erased_at: None,
             replies: Vec::new(),
             clocks: Vec::new(),
             extensions: Vec::new(),

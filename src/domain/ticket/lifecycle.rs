@@ -121,6 +121,7 @@ impl Ticket {
             && (verb != Verb::Publish || !self.published && self.may_publish && !self.sealed)
             && (verb != Verb::Unpublish || self.published)
             && (verb != Verb::Extend || self.may_ask_for_more_time())
+            && !(self.erased_at.is_some() && verb.is_residents())
     }
 
     /// The verbs `actor` may do now, in the table's order.
@@ -167,7 +168,9 @@ impl Ticket {
 
     fn act_now(self, action: Action, doing: &Doing) -> Result<Change, Refusal> {
         let verb = action.verb();
-        if !verb.statuses().contains(&self.status) {
+        // Of what was erased nobody speaks any more.
+        let is_over = self.erased_at.is_some() && verb.is_residents();
+        if is_over || !verb.statuses().contains(&self.status) {
             return Err(self.illegal(verb, doing));
         }
         match action {

@@ -5,6 +5,7 @@
 mod apply;
 pub mod attachment;
 mod change;
+mod erasure;
 pub mod event;
 mod extension;
 mod handling;
@@ -210,6 +211,8 @@ pub struct Ticket {
     /// The policy and calendar fixed for it.
     pub rules: Option<RulesDigest>,
     pub updated_at: At,
+    /// When its texts, files and contact were erased.
+    pub erased_at: Option<At>,
     pub replies: Vec<Reply>,
     /// In the order in which they started.
     pub clocks: Vec<Clock>,

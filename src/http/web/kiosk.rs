@@ -17,7 +17,7 @@ use super::promise::promised;
 use super::qr::Qr;
 use super::report::Tiles;
 use super::screen::Screen;
-use super::{ASSETS, CSP, answered};
+use super::{ASSETS, CSP, PERMISSIONS, SENSES, answered};
 use crate::domain::category::suspects_danger;
 use crate::domain::people::Actor;
 use crate::domain::refusal::Refusal;
@@ -35,7 +35,7 @@ const COOKIE: &str = "__Host-kiosk";
 /// Browsers keep no cookie for longer (RFC 6265bis: 400 days).
 const KEPT: time::Duration = time::Duration::days(400);
 /// The page talks to us, and its worker answers while the network is away.
-const MORE: &str = "; worker-src 'self'";
+const MORE: &str = "; worker-src 'self'; media-src 'self' blob:";
 /// Nobody touched it for so long: the page asks whether somebody is there.
 const IDLE_S: u32 = 60;
 /// Nobody answered for so long: everything is wiped.
@@ -45,11 +45,20 @@ const LEFT_S: u32 = 30;
 #[template(path = "kiosk.html")]
 struct KioskPage {
     screen: Screen,
+    /// The kiosk's code.
+    code: String,
     community: (String, String),
     tiles: Tiles,
     guide: Guide,
     idle_s: u32,
     left_s: u32,
+}
+
+impl KioskPage {
+    /// A text that counts, at nought; the page's script puts the number in.
+    fn none(&self, key: &str) -> String {
+        self.screen.say_with(key, &[("n", "0")])
+    }
 }
 
 #[derive(Template)]
@@ -85,6 +94,7 @@ fn inert(page: &impl Template, status: StatusCode) -> Result<HttpResponse, Probl
     let policy = header::HeaderValue::try_from(format!("{CSP}{MORE}"));
     let policy = policy.map_err(|fault| Error::internal(format!("no policy: {fault}")))?;
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    answer.headers_mut().insert(PERMISSIONS, header::HeaderValue::from_static(SENSES));
     Ok(answer)
 }
 
@@ -93,13 +103,15 @@ fn inert(page: &impl Template, status: StatusCode) -> Result<HttpResponse, Probl
     responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
 pub async fn page(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let screen = Screen::of(&request);
-    let Some(Caller { actor: Actor::Kiosk { node, .. }, .. }) = device(&app, &request).await? else {
+    let Some(Caller { actor: Actor::Kiosk { code: kiosk, node, .. }, .. }) = device(&app, &request).await?
+    else {
         return inert(&PairPage { screen, code: String::new(), fault: String::new() }, StatusCode::OK);
     };
     let Node { code, name, .. } = setup::community_of(&app, node).await?;
     let guide = guide::read(&app, &code).await?;
     let tiles = Tiles::of(&guide, screen.language);
-    let page = KioskPage { screen, community: (code, name), tiles, guide, idle_s: IDLE_S, left_s: LEFT_S };
+    let community = (code, name);
+    let page = KioskPage { screen, code: kiosk, community, tiles, guide, idle_s: IDLE_S, left_s: LEFT_S };
     inert(&page, StatusCode::OK)
 }
 
@@ -163,6 +175,12 @@ pub struct QrView {
     path: String,
 }
 
+impl QrView {
+    fn of(address: &str) -> Option<Self> {
+        Qr::of(address).map(|it| Self { side: it.side, path: it.path })
+    }
+}
+
 /// What the kiosk shows and prints.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = KioskReceipt)]
@@ -193,7 +211,7 @@ pub async fn submit(
 }
 
 /// The paired device whose own page sent this, counted against its limit.
-pub struct Device(Caller);
+pub struct Device(pub(super) Caller);
 
 impl FromRequest for Device {
     type Error = Problem;
@@ -227,7 +245,7 @@ async fn view(app: &App, screen: &Screen, receipt: Receipt) -> Result<ReceiptVie
     Ok(ReceiptView {
         received_on: ticket.received_at.local_date(zone).to_string(),
         promised: promised(&clocks, zone, screen).into_iter().map(|it| it.words).collect(),
-        qr: Qr::of(&address).map(|it| QrView { side: it.side, path: it.path }),
+        qr: QrView::of(&address),
         number: ticket.number,
         receipt_code,
     })
@@ -252,18 +270,4 @@ pub struct DangerView {
 pub async fn danger(_device: Device, body: Body<WordsBody>) -> Result<HttpResponse, Problem> {
     let danger = suspects_danger(&body.read()?.text);
     Ok(HttpResponse::Ok().json(DangerView { danger }))
-}
-
-/// What the device sets its times by.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AliveView {
-    /// RFC 3339, UTC.
-    now: String,
-}
-
-/// Shows that the kiosk is there; its last sight is noted, and it hears what time it is.
-#[utoipa::path(post, path = "/kiosk/alive", tag = "kiosk", security(()),
-    responses((status = 200, description = "Seen", body = AliveView)))]
-pub async fn alive(app: web::Data<App>, _device: Device) -> HttpResponse {
-    HttpResponse::Ok().json(AliveView { now: app.clock.now().to_rfc3339() })
 }

@@ -7,6 +7,7 @@ pub mod board;
 pub mod desk;
 pub mod form;
 pub mod kiosk;
+pub mod kiosk_device;
 pub mod lead;
 pub mod letter;
 mod promise;
@@ -56,7 +57,20 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
         (
             "kiosk.js",
             "text/javascript; charset=utf-8",
-            concat!(include_str!("../../../assets/kiosk-queue.js"), include_str!("../../../assets/kiosk.js")),
+            concat!(
+                include_str!("../../../assets/kiosk-queue.js"),
+                include_str!("../../../assets/voice.js"),
+                include_str!("../../../assets/kiosk-photo.js"),
+                include_str!("../../../assets/kiosk.js")
+            ),
+        ),
+        (
+            "kiosk-service.js",
+            "text/javascript; charset=utf-8",
+            concat!(
+                include_str!("../../../assets/kiosk-queue.js"),
+                include_str!("../../../assets/kiosk-service.js")
+            ),
         ),
         (
             "kiosk-worker.js",

@@ -26,7 +26,7 @@ use crate::service::desk::{self, Opened};
 use crate::service::files::TicketFile;
 use crate::service::orders::{OptionalReasonBody, Order, RateBody, ReasonBody, TextBody};
 use crate::service::story::{self, Step, Story};
-use crate::service::{App, Caller, Error, Outside, clocks, enclosures};
+use crate::service::{App, Caller, Error, Outside, clocks, enclosures, erasure};
 
 /// Fewer characters are no random key.
 const KEY_CHARS_MIN: usize = 16;
@@ -118,7 +118,7 @@ fn not_opened(screen: Screen, number: String, outside: Outside) -> Result<HttpRe
     answered(HttpResponseBuilder::new(status), &TrackPage { screen, number, fault })
 }
 
-/// What the resident does: `add`, `rate`, `reopen` or `withdraw`.
+/// What the resident does: `add`, `rate`, `reopen`, `withdraw` or `erase`.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ActForm {
@@ -131,6 +131,8 @@ pub struct ActForm {
     solved: String,
     /// 1 to 5, to rate.
     satisfaction: String,
+    /// `yes` to erase: nothing brings it back.
+    sure: String,
     /// At least 16 random characters: files sent twice are added once.
     key: String,
 }
@@ -213,6 +215,13 @@ async fn done(
 
 /// Adds files before words: a file that is not fit leaves the words in their field.
 async fn do_it(app: &App, opened: &Opened, form: &ActForm, files: Vec<PageFile>) -> Result<(), Error> {
+    if form.verb == "erase" {
+        if form.sure != "yes" {
+            let message = "请先勾选“我确定要删除”。 Tick first that you are sure.";
+            return Err(Refusal::field("sure", message).into());
+        }
+        return erasure::erase(app, opened).await;
+    }
     if form.verb != "add" || files.is_empty() {
         return desk::act(app, opened.clone(), form.order()?, None).await.map(drop);
     }
@@ -315,6 +324,9 @@ struct TicketPage {
     holder: String,
     promised: Vec<Promised>,
     description: String,
+    is_erased: bool,
+    /// True when erasing withdraws it too.
+    is_open: bool,
     supplements: Vec<String>,
     replies: Vec<String>,
     lines: Vec<Line>,
@@ -342,11 +354,17 @@ impl TicketPage {
         });
         Self {
             number: ticket.number.clone(),
-            subject: owned(text::SUBJECT),
+            subject: if ticket.erased_at.is_some() {
+                screen.say("ticket.erased")
+            } else {
+                owned(text::SUBJECT)
+            },
             status: screen.say(&format!("status.{}", ticket.status)),
             holder: if ticket.status.is_open() { story.holder.clone() } else { String::new() },
             promised,
             description: owned(text::DESCRIPTION),
+            is_erased: ticket.erased_at.is_some(),
+            is_open: file.actions.contains(&Verb::Withdraw),
             supplements: file.texts(text::SUPPLEMENT).map(str::to_owned).collect(),
             replies: replies.map(|it| owned(&text::reply(it.id))).collect(),
             lines: lines.collect(),
@@ -396,6 +414,7 @@ fn in_words(step: &Step, screen: &Screen) -> Option<String> {
         TicketEvent::AttachmentAdded { shown: true, .. } => "attached_for_you",
         TicketEvent::Escalated { .. } => "escalated",
         TicketEvent::Published {} => "published",
+        TicketEvent::Erased {} => "erased",
         _ => return None,
     };
     let unit = step.unit.as_deref().unwrap_or_default();

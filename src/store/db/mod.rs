@@ -46,6 +46,19 @@ pub enum Db {
     Pg(PgConn),
 }
 
+impl Db {
+    /// What is deleted from now on is overwritten with zeros too, or no more. The server does so as it tidies up.
+    pub(in crate::store) fn overwrite_deleted(&mut self, is_on: bool) -> Result<(), StoreError> {
+        match self {
+            Db::Lite(conn) => {
+                let switch = if is_on { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" };
+                Ok(conn.batch_execute(switch)?)
+            }
+            Db::Pg(_) => Ok(()),
+        }
+    }
+}
+
 /// Runs one diesel statement on whichever engine is there: `on!(db, |c| node::table.count().get_result(c))?`.
 macro_rules! on {
     ($db:expr, |$c:ident| $query:expr) => {

@@ -254,6 +254,7 @@ diesel::table! {
         collection_id -> Nullable<BigInt>,
         letter_id -> Nullable<BigInt>,
         slip -> Nullable<Text>,
+        erased_at -> Nullable<BigInt>,
     }
 }
 

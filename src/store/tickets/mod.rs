@@ -2,6 +2,7 @@
 
 pub mod attachments;
 mod clocks;
+mod erasure;
 mod rows;
 
 use diesel::backend::Backend;
@@ -21,6 +22,7 @@ use crate::domain::ticket::{Change, Reply, Ticket};
 use crate::domain::value::{AccountId, At, NodeId, SetupId, TicketId};
 
 pub use self::clocks::{find_rules, list_provisional};
+pub use self::erasure::{erase, list_own_files};
 pub(in crate::store) use self::rows::TicketRow;
 use self::rows::{ReplyRow, small};
 

@@ -65,6 +65,7 @@ pub(in crate::store) struct TicketRow {
     next_alarm_at: Option<i64>,
     rules: Option<String>,
     updated_at: i64,
+    erased_at: Option<i64>,
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -146,6 +147,7 @@ impl TicketRow {
             next_alarm_at: it.next_alarm_at.map(At::micros),
             rules: it.rules.map(RulesDigest::as_hex),
             updated_at: it.updated_at.micros(),
+            erased_at: it.erased_at.map(At::micros),
         }
     }
 
@@ -236,6 +238,7 @@ impl TicketRow {
                 None => None,
             },
             updated_at: At::from_micros(self.updated_at),
+            erased_at: self.erased_at.map(At::from_micros),
             replies,
             clocks,
             extensions,

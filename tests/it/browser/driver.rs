@@ -119,7 +119,9 @@ impl Browser {
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"args": ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-                "--hide-scrollbars", "--window-size=360,800"]},
+                "--hide-scrollbars", "--window-size=360,800",
+                // A camera and a microphone that show and say something, and nobody who has to agree.
+                "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]},
         });
         let Value::Object(options) = options else { unreachable!() };
         let mut connector = HttpConnector::new();

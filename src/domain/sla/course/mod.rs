@@ -142,6 +142,7 @@ impl Course<'_> {
             | TicketEvent::Unpublished {}
             | TicketEvent::ContactViewed {}
             | TicketEvent::ReceiptReissued { .. }
+            | TicketEvent::Erased {}
             | TicketEvent::ExtensionRequested { .. }
             | TicketEvent::ExtensionRefused { .. } => {}
         }
