@@ -105,6 +105,14 @@ fn at_line(line: u64, message: &str) -> String {
     }
 }
 
+/// The line a record stands on: the reader begins it right behind the one before, be it in front of line feeds.
+fn line_of(list: &str, position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|it| list.as_bytes().get(it..));
+    let ends = rest.unwrap_or_default().iter().take_while(|it| matches!(it, b'\r' | b'\n'));
+    let n_feeds = ends.filter(|it| **it == b'\n').count();
+    position.line() + u64::try_from(n_feeds).unwrap_or_default()
+}
+
 fn read(list: &str, faults: &mut Faults) -> Vec<Told> {
     let list = list.trim_start_matches('\u{feff}');
     let first = list.lines().next().unwrap_or_default();
@@ -122,7 +130,7 @@ fn read(list: &str, faults: &mut Faults) -> Vec<Told> {
             faults.add("csv", "这个文件不是 CSV，请核对。 This is no CSV; check it.");
             return Vec::new();
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |it| line_of(list, it));
         let part = |nth: usize| {
             columns[nth].and_then(|at| record.get(at)).filter(|it| !it.is_empty()).map(str::to_owned)
         };
