@@ -220,10 +220,11 @@ fn submit(runtime: &Runtime, app: &App) {
 /// own, and due a month later and then a second after the other. Copies have no events; nobody asks for them.
 fn copy(conn: &mut Conn, n: i64) {
     let later_s = TimeDelta::days(30).num_seconds();
+    let last = conn.number("SELECT max(position) AS n FROM ticket");
     let changed = |column: &str, id: &str| match column {
         "id" | "ticket_id" => format!("{id} + {N_DUE} + i"),
         "number" => "'YD-20261123-C' || i".to_owned(),
-        "position" => "t.position + i".to_owned(),
+        "position" => format!("{last} + i"),
         "next_alarm_at" | "due_at" | "alarm_at" => format!("t.{column} + ({later_s} + i) * 1000000"),
         other => format!("t.{other}"),
     };
@@ -239,7 +240,7 @@ fn copy(conn: &mut Conn, n: i64) {
             Conn::Lite(_) => format!(
                 "(WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < {n}) SELECT i FROM g)"
             ),
-            Conn::Pg(_) => format!("generate_series(1, {n}) AS g (i)"),
+            Conn::Pg(_) => format!("generate_series(1::bigint, {n}) AS g (i)"),
         };
         conn.run(&format!(
             "INSERT INTO {table} ({}) SELECT {} FROM {table} t, {numbers} WHERE {id} = 1",

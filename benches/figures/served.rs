@@ -54,7 +54,7 @@ impl Served {
         let address = loop {
             let mut line = String::new();
             assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it listened");
-            if let Some((_, rest)) = line.split_once("http://") {
+            if let Some((_, rest)) = line.split_once("listening on http://") {
                 break rest.split_whitespace().next().unwrap().to_owned();
             }
         };

@@ -21,8 +21,14 @@ pub(super) fn run(settings: Settings) -> Outcome {
     let is_first = system
         .block_on(first::is_open(&app))
         .map_err(|cause| Failure::Failed(format!("could not look for an administrator: {cause}")))?;
-    let link = format!("{}/setup/{}", app.settings.public_url, first::key(&app));
-    system.block_on(serve(app, |_address| if is_first { tell_first(&link) } else { Ok(()) }))
+    let (settings, key) = (app.settings.clone(), first::key(&app));
+    // A port that the system chose is known only now.
+    let base = move |address: SocketAddr| match settings.public_url.strip_prefix("http://") {
+        Some(host) if host == settings.listen.to_string() => format!("http://{address}"),
+        _ => settings.public_url.clone(),
+    };
+    let tell = move |address| tell_first(&format!("{}/setup/{key}", base(address)));
+    system.block_on(serve(app, |address| if is_first { tell(address) } else { Ok(()) }))
 }
 
 /// Tells whoever started the server how to set it up. Not through the log, which others read.

@@ -1,9 +1,11 @@
 //! The API's description: the document, and pages to browse it without the network.
 
 use std::io::Read as _;
+use std::sync::LazyLock;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::problem::{Problem, WebFault};
 use crate::service::Error;
@@ -22,10 +24,18 @@ fn see(path: &'static str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
 }
 
+/// Written when it is first asked for: its making takes ten times the memory that it needs, and most servers are
+/// never asked.
+static DOCUMENT: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
+    let written = super::document().to_json();
+    written.map(Bytes::from).map_err(|it| format!("could not write OpenAPI: {it}"))
+});
+
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "server", security(()), responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = serde_json::Value)))]
-pub(super) async fn openapi_json(document: web::Data<String>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document.as_str().to_owned())
+pub(super) async fn openapi_json() -> Result<HttpResponse, Problem> {
+    let document = DOCUMENT.as_ref().map_err(|it| Error::Internal(it.clone()))?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(document.clone()))
 }
 
 /// A file of the browsable description: Swagger UI as it is published, packed, and a page of ours that starts it.

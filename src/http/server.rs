@@ -9,7 +9,7 @@ use actix_web::{App as WebApp, HttpServer, middleware, web};
 use super::limits::Limits;
 use super::live::Live;
 use super::metrics::Metrics;
-use super::{document, register, security};
+use super::{register, security};
 use crate::service::App;
 
 /// How long a request's head may take to arrive: slow senders give way (OWASP slow HTTP).
@@ -41,8 +41,6 @@ impl Server {
         };
         let limits = web::Data::new(Limits::new(settings.intake_per_minute));
         let metrics = web::Data::new(Metrics::new().map_err(|it| format!("could not make metrics: {it}"))?);
-        let document = document().to_json().map_err(|it| format!("could not write OpenAPI: {it}"))?;
-        let document = web::Data::new(document);
         let state = web::Data::new(app.clone());
         let live = web::Data::new(Live::new());
         let shared = live.clone();
@@ -51,7 +49,6 @@ impl Server {
                 .app_data(state.clone())
                 .app_data(limits.clone())
                 .app_data(metrics.clone())
-                .app_data(document.clone())
                 .app_data(shared.clone())
                 .wrap(middleware::from_fn(security::surround))
                 .configure(register)

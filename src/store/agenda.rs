@@ -1,6 +1,8 @@
 //! Lists by time left: lanes of tickets in one status, each read by its own index and merged.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::db::{Db, StoreError, on};
 use super::schema::ticket;
@@ -101,9 +103,10 @@ pub fn find_all(db: &mut Db, ids: &[TicketId]) -> Result<Vec<Ticket>, StoreError
 /// Only those of the database.
 pub fn list_undecided(db: &mut Db, nodes: &[i64], limit: i64) -> Result<Vec<TicketId>, StoreError> {
     use super::schema::{extension, reply};
+    // Word for word as the indexes say: one that is asked by a bound value is not used.
     let asked: Vec<i64> = on!(db, |c| extension::table
         .inner_join(ticket::table.on(ticket::id.eq(extension::ticket_id)))
-        .filter(extension::state.eq(crate::domain::sla::ExtensionState::Requested.as_str()))
+        .filter(sql::<Bool>("extension.state = 'requested'"))
         .filter(ticket::node_id.eq_any(nodes).or(ticket::handling_node_id.eq_any(nodes)))
         .order((extension::requested_at, extension::ticket_id))
         .limit(limit)
@@ -111,7 +114,7 @@ pub fn list_undecided(db: &mut Db, nodes: &[i64], limit: i64) -> Result<Vec<Tick
         .load(c))?;
     let written: Vec<i64> = on!(db, |c| reply::table
         .inner_join(ticket::table.on(ticket::id.eq(reply::ticket_id)))
-        .filter(reply::delivery.eq(crate::domain::ticket::Delivery::AwaitingApproval.as_str()))
+        .filter(sql::<Bool>("reply.delivery = 'awaiting_approval'"))
         .filter(ticket::node_id.eq_any(nodes).or(ticket::handling_node_id.eq_any(nodes)))
         .order((reply::written_at, reply::ticket_id))
         .limit(limit)

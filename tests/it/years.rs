@@ -255,7 +255,7 @@ both_worlds! {
         let refused = browser.post("/admin/years", &[("years", &lacking.to_string())]).expect(422).text;
         let garbled = browser.post("/admin/years", &[("years", "{<b>")]).expect(422).text;
         let loaded = browser.post("/admin/years", &[("years", &year(2027).to_string())]).expect(303);
-        let again = browser.page(&loaded.header("location"));
+        let again = browser.page(loaded.header("location"));
 
         assert!(refused.contains("2027-01-0") && refused.contains("国庆节"), "the file stays: {refused}");
         assert!(garbled.contains("不是 JSON") && !garbled.contains("{<b>"), "{garbled}");

@@ -44,7 +44,7 @@ struct YearsPage {
     replace: bool,
 }
 
-fn line(card: YearCard) -> YearLine {
+fn line(card: &YearCard) -> YearLine {
     let n_working = card.days.days.iter().filter(|it| it.is_working).count();
     YearLine {
         year: card.days.year,
@@ -79,7 +79,7 @@ async fn listed(
     told: Told,
     (typed, replace): (String, bool),
 ) -> Result<HttpResponse, Turned> {
-    let mut lines: Vec<YearLine> = setup::list_years(app, caller).await?.into_iter().map(line).collect();
+    let mut lines: Vec<YearLine> = setup::list_years(app, caller).await?.iter().map(line).collect();
     lines.sort_by_key(|it| std::cmp::Reverse(it.year));
     let may_load = setup::check_may_load(caller).is_ok();
     let page = YearsPage { tabs: tabs(&frame, "years"), lines, may_load, typed, replace, frame, told };
