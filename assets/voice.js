@@ -43,7 +43,8 @@ export function voiceNote(recorder, taken) {
       if (media !== mine) return;
       silence();
       blob = new Blob(chunks, { type: mine.mimeType.split(";")[0] });
-      part("heard").src = URL.createObjectURL(blob);
+      // One stopped at once has nothing to play, which a browser would complain about.
+      if (blob.size) part("heard").src = URL.createObjectURL(blob);
       show("done");
     });
     mine.start(1000);

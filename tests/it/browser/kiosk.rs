@@ -244,10 +244,10 @@ fn a_photo_and_a_voice_note_are_put_in_at_the_kiosk_even_without_network() {
         for is_off in [false, true] {
             browser.offline(is_off).await;
             browser.click("[data-category='']").await;
-            browser.click("[data-go=photo]").await;
+            browser.click("[data-view=words]:not([hidden]) [data-go=photo]").await;
             browser.click("[data-snap]:not([hidden])").await;
             browser.click("[data-keep]:not([hidden])").await;
-            browser.click("[data-go=voice]").await;
+            browser.click("[data-view=words]:not([hidden]) [data-go=voice]").await;
             browser.click("[data-start]:not([hidden])").await;
             // Taken twice: it is recorded again.
             browser.click("[data-stop]:not([hidden])").await;
@@ -256,11 +256,11 @@ fn a_photo_and_a_voice_note_are_put_in_at_the_kiosk_even_without_network() {
             browser.ask_later("setTimeout(() => done(0), 1500)").await;
             browser.click("[data-stop]:not([hidden])").await;
             browser.click("[data-use]:not([hidden])").await;
-            browser.click("[data-view=words] button.main").await;
+            browser.click("[data-view=words]:not([hidden]) button.main").await;
             let told =
                 browser.find("[data-view=check]:not([hidden]) [data-sum=files]").await.text().await.unwrap();
             assert_eq!(told, "照片 1 张 · 录音 1 段");
-            browser.click("[data-send]").await;
+            browser.click("[data-view=check]:not([hidden]) [data-send]").await;
             browser.find("[data-view=receipt]:not([hidden]),[data-view=stored]:not([hidden])").await;
             browser.find("[data-lacking][hidden]").await;
             browser.click("[data-over]").await;
