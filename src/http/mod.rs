@@ -84,6 +84,7 @@ routes! {
     GET "/desk" => web::desk::queue::page;
     POST "/desk/bulk" => web::desk::bulk::act;
     GET "/desk/mine" => web::desk::mine::page;
+    GET "/desk/times" => web::desk::times::page;
     GET "/desk/watch" => web::desk::watch::page;
     GET "/desk/new" => web::desk::new::page;
     POST "/desk/new" => web::desk::new::send;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::app::Answer;
 use crate::builders::World;
+use crate::desk::Browser;
 use crate::harness::both_worlds;
 
 fn in_force(world: &World, username: &str, query: &str) -> Answer {
@@ -33,6 +34,22 @@ both_worlds! {
         assert_eq!((&target(&praise, "accept")["target"], &target(&praise, "accept")["source"]), (&Value::Null, &Value::Null));
         let emergency = in_force(&world, "handler", "node=YD&priority=emergency").expect(200).json();
         assert_eq!(target(&emergency, "resolve")["target"], json!({"calendar_minutes": 120}));
+    }
+
+    fn staff_read_each_time_with_its_source_on_a_page(world) {
+        let browser = Browser::of(&world, "handler");
+
+        let page = browser.page("/desk/times");
+        let emergency = browser.page("/desk/times?node=YD&kind=complaint&priority=emergency");
+        let praise = browser.page("/desk/times?kind=praise");
+
+        assert!(page.contains("5 个工作日") && page.contains("《民法典》第二百零一条"), "{page}");
+        assert!(page.contains("href=\"/desk/times\""), "it is in the menu");
+        assert!(emergency.contains("2 小时，昼夜连续") && emergency.contains("<option value=\"emergency\" selected>"), "{emergency}");
+        assert!(praise.contains("不计时"), "{praise}");
+        let away = world.app.get("/desk/times?node=HX").header("Cookie", browser.cookie()).send();
+        assert!(away.expect(404).text.contains("nodes/HX"), "another community's");
+        world.app.get("/desk/times?priority=soon").header("Cookie", browser.cookie()).send().expect(400);
     }
 
     fn a_policy_that_settles_a_figure_is_named(world) {

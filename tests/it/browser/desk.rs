@@ -231,7 +231,7 @@ impl Visit {
             ("clerk", &["/desk/mailboxes", "/desk/mailboxes/M1", &collection, "/desk/slips", "/desk/new"]),
             ("triager", &["/desk", "/desk?view=all&q=%E7%81%AF", &ticket, "/desk/account"]),
             ("handler", &["/desk/mine", &ticket, "/desk/notices"]),
-            ("supervisor", &["/desk/watch", &ticket, &collection]),
+            ("supervisor", &["/desk/watch", "/desk/times", &ticket, &collection]),
             ("auditor", &["/audit", &trail, "/audit/setup", "/audit?verify=true"]),
             (
                 "admin",

@@ -22,6 +22,7 @@ mod session;
 pub mod slips;
 pub mod ticket;
 mod timeline;
+pub mod times;
 mod told;
 pub mod watch;
 
