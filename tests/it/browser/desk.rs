@@ -28,9 +28,7 @@ impl Visit {
 
     /// Waits until a script of ours gives true.
     pub(super) async fn until(&self, script: &str) {
-        let loop_ =
-            format!("const look = () => {{ ({script}) ? done(true) : setTimeout(look, 20); }}; look();");
-        self.browser.ask_later(&loop_).await;
+        self.browser.until(script).await;
     }
 }
 
@@ -247,6 +245,7 @@ impl Visit {
                     "/admin/templates/own?node=YD",
                     "/admin/kiosks/K1?node=YD",
                     "/admin/rosters",
+                    "/admin/years",
                 ],
             ),
         ];

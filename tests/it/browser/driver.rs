@@ -253,6 +253,23 @@ impl Browser {
         self.client.execute_async(&script, Vec::new()).await.unwrap()
     }
 
+    /// Waits for a page, drawn and with its scripts run, on which `script` is true; asked again of the next page when
+    /// one goes away meanwhile.
+    pub(super) async fn until(&self, script: &str) {
+        let look = format!(
+            "const done = arguments[arguments.length - 1]; const look = () => {{ \
+             document.readyState === 'complete' && ({script}) ? done(true) : setTimeout(look, 20); }}; look();"
+        );
+        let mut fault = String::new();
+        for _ in 0..3 {
+            match self.client.execute_async(&look, Vec::new()).await {
+                Ok(_) => return,
+                Err(error) => fault = error.to_string(),
+            }
+        }
+        panic!("never {script}: {fault}");
+    }
+
     pub(super) async fn source(&self) -> String {
         self.client.source().await.unwrap()
     }
