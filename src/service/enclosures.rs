@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::Mac as _;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::attachments::{self, attach_laid};
 use super::circumstances::Circumstances;
 use super::desk::Opened;
+use super::tokens::keyed;
 use super::{App, Caller, Error};
 use crate::domain::chain::hex;
 use crate::domain::people::Actor;
@@ -137,8 +137,7 @@ async fn opened_by_sender(app: &App, ticket: &Ticket) -> Result<Opened, Error> {
 }
 
 fn tag_of(app: &App, label: &str, text: &str) -> String {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(&app.keys.enclosure).expect("HMAC takes a key of any length");
+    let mut mac = keyed(&app.keys.enclosure);
     mac.update(label.as_bytes());
     mac.update(b"\0");
     mac.update(text.as_bytes());

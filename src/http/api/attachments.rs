@@ -90,9 +90,16 @@ async fn hand_out(
     part: Part,
 ) -> Result<HttpResponse, Problem> {
     let opened = opened(app, caller, &number, code, address).await?;
-    let id: u32 = id.parse().map_err(|_| Refusal::NotFound("附件 the attachment".to_owned()))?;
-    let opening = attachments::open(app, &opened, id, part).await?;
+    let opening = attachments::open(app, &opened, id_of(&id)?, part).await?;
     Ok(download(opening, request, part))
+}
+
+/// The number of an attachment, as an address has it.
+///
+/// # Errors
+/// `NotFound` for what is no number.
+pub fn id_of(text: &str) -> Result<u32, Refusal> {
+    text.parse().map_err(|_| Refusal::NotFound("附件 the attachment".to_owned()))
 }
 
 /// The file as an answer; what it is called never reaches a header unescaped.

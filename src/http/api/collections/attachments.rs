@@ -7,9 +7,8 @@ use utoipa::ToSchema;
 use super::id_of;
 use crate::domain::mailbox::{CollectionAttachment, text};
 use crate::domain::people::Permission;
-use crate::domain::refusal::Refusal;
 use crate::domain::ticket::attachment::display_name;
-use crate::http::api::attachments::download;
+use crate::http::api::attachments::{download, id_of as file_id_of};
 use crate::http::reply::created;
 use crate::http::upload::{ScanForm, Upload};
 use crate::http::{Problem, StaffCaller};
@@ -110,7 +109,6 @@ async fn hand_out(
 ) -> Result<HttpResponse, Problem> {
     let id = id_of(id)?;
     collections::authorise(app, caller, id, Permission::ReadAttachments).await?;
-    let attachment = attachment.parse().map_err(|_| Refusal::NotFound("附件 the attachment".to_owned()))?;
-    let opening = attachments::open(app, caller, id, attachment, part).await?;
+    let opening = attachments::open(app, caller, id, file_id_of(attachment)?, part).await?;
     Ok(download(opening, request, part))
 }

@@ -195,6 +195,34 @@ fn of_form(fault: &FieldFault) -> FieldFault {
     FieldFault { field: field.to_owned(), message: fault.message.clone() }
 }
 
+/// Where it is, as the form has it.
+pub(super) fn location_of(sent: &Sent) -> Location {
+    Location {
+        building: sent.given("building"),
+        unit: sent.given("door"),
+        room: sent.given("room"),
+        place: sent.given("place"),
+        ..Location::default()
+    }
+}
+
+/// How to reach whoever put it in, as the form has it.
+pub(super) fn contact_of(sent: &Sent) -> Contact {
+    Contact {
+        name: sent.given("name"),
+        phone: sent.given("phone"),
+        email: sent.given("email"),
+        address: sent.given("address"),
+        channel: Channel::parse(sent.text("channel")),
+    }
+}
+
+/// For whom it was put in, where the form says so.
+pub(super) fn on_behalf_of(sent: &Sent) -> Option<OnBehalfOf> {
+    let told = OnBehalfOf { name: sent.given("for_name"), relation: sent.given("for_relation") };
+    Some(told).filter(|it| *it != OnBehalfOf::default())
+}
+
 fn submission(sent: &Sent, frame: &Frame) -> Result<Submission, Refusal> {
     let received_at = match sent.given("received_at") {
         None => None,
@@ -205,7 +233,6 @@ fn submission(sent: &Sent, frame: &Frame) -> Result<Submission, Refusal> {
             Some(moment.ok_or_else(wrong)?.to_rfc3339())
         }
     };
-    let on_behalf_of = OnBehalfOf { name: sent.given("for_name"), relation: sent.given("for_relation") };
     Ok(Submission {
         community: sent.text("community").to_owned(),
         source: Source::parse(sent.text("source")),
@@ -214,23 +241,11 @@ fn submission(sent: &Sent, frame: &Frame) -> Result<Submission, Refusal> {
         description: sent.given("description"),
         category: sent.given("category"),
         received_at,
-        location: Some(Location {
-            building: sent.given("building"),
-            unit: sent.given("door"),
-            room: sent.given("room"),
-            place: sent.given("place"),
-            ..Location::default()
-        }),
-        contact: Some(Contact {
-            name: sent.given("name"),
-            phone: sent.given("phone"),
-            email: sent.given("email"),
-            address: sent.given("address"),
-            channel: Channel::parse(sent.text("channel")),
-        }),
+        location: Some(location_of(sent)),
+        contact: Some(contact_of(sent)),
         may_publish: Some(sent.has("may_publish")),
         about_staff: Some(sent.has("about_staff")),
-        on_behalf_of: Some(on_behalf_of).filter(|it| *it != OnBehalfOf::default()),
+        on_behalf_of: on_behalf_of(sent),
         ..Submission::default()
     })
 }

@@ -6,14 +6,14 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{Frame, PageCaller, Told, Turned, answered};
-use crate::domain::setup::PolicyInForce;
+use crate::domain::setup::{Node, PolicyInForce};
 use crate::domain::sla::Target;
 use crate::domain::ticket::{Kind, Priority};
 use crate::http::Query;
 use crate::notify::catalogue::Language;
+use crate::service::App;
 use crate::service::in_force::{self, InForce, MatterAsked, TargetTold};
 use crate::service::setup::{self, PAGE_MAX, Page};
-use crate::service::{App, Error};
 
 /// Which matter; a request of normal priority at the reader's first node unless told.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -79,16 +79,6 @@ fn figures(frame: &Frame, policy: &PolicyInForce) -> Vec<(String, String)> {
     days.iter().map(|(name, n)| (frame.say(&format!("set.{name}")), n.to_string())).collect()
 }
 
-/// The nodes that the reader sees, `shown` chosen.
-async fn nodes(app: &App, caller: &PageCaller, shown: &str) -> Result<Vec<Choice>, Error> {
-    let nodes = setup::list_nodes(app, caller, true, Page { after: 0, limit: PAGE_MAX }).await?;
-    let choice = |code: String, name: String| {
-        let is_shown = code == shown;
-        (code.clone(), format!("{code} {name}"), is_shown)
-    };
-    Ok(nodes.items.into_iter().map(|it| choice(it.node.code, it.node.name)).collect())
-}
-
 /// How long each stage may take, and why.
 #[utoipa::path(get, path = "/desk/times", tag = "pages", params(TimesAsked),
     responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
@@ -99,23 +89,26 @@ pub async fn page(
     asked: Query<TimesAsked>,
 ) -> Result<HttpResponse, Turned> {
     let TimesAsked { node, kind, priority } = asked.read()?;
-    let first = nodes(&app, &caller, "").await?.into_iter().next().map(|it| it.0).unwrap_or_default();
-    let node = node.unwrap_or(first);
+    let nodes = setup::list_nodes(&app, &caller, true, Page { after: 0, limit: PAGE_MAX }).await?;
+    let nodes: Vec<Node> = nodes.items.into_iter().map(|it| it.node).collect();
+    let first = nodes.first().map(|it| it.code.clone());
+    let node = node.or(first).unwrap_or_default();
     let asked = MatterAsked { node, category: None, kind, priority };
     let found = in_force::in_force(&app, &caller, asked).await?;
     let frame = Frame::of(&app, &caller, &request).await?;
-    let page = told(frame, nodes(&app, &caller, &found.node).await?, found);
+    let page = told(frame, &nodes, found);
     Ok(answered(Told::default().builder(), &page)?)
 }
 
-fn told(frame: Frame, nodes: Vec<Choice>, found: InForce) -> TimesPage {
+fn told(frame: Frame, nodes: &[Node], found: InForce) -> TimesPage {
     let (kind, priority, _) = found.matter;
     let kinds = Kind::ALL.iter().map(|it| (it.to_string(), frame.say(&format!("kind.{it}")), *it == kind));
     let priorities = Priority::ALL.iter();
     let priorities =
         priorities.map(|it| (it.to_string(), frame.say(&format!("priority.{it}")), *it == priority));
+    let choice = |it: &Node| (it.code.clone(), format!("{} {}", it.code, it.name), it.code == found.node);
     TimesPage {
-        nodes,
+        nodes: nodes.iter().map(choice).collect(),
         kinds: kinds.collect(),
         priorities: priorities.collect(),
         lines: found.targets.into_iter().map(|it| line(&frame, it)).collect(),

@@ -9,7 +9,7 @@ use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::Media;
 use crate::domain::ticket::attachment::display_name;
-use crate::http::api::attachments::download;
+use crate::http::api::attachments::{download, id_of as file_id_of};
 use crate::service::App;
 use crate::service::attachments::Part;
 use crate::service::collections::attachments::{self, Scan};
@@ -77,8 +77,7 @@ pub async fn whole(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Turned> {
     let (id, attachment) = path.into_inner();
-    let attachment: u32 =
-        attachment.parse().map_err(|_| Refusal::NotFound("附件 the attachment".to_owned()))?;
-    let opening = attachments::open(&app, &caller, id_of(&id)?, attachment, Part::Whole).await?;
+    let (id, attachment) = (id_of(&id)?, file_id_of(&attachment)?);
+    let opening = attachments::open(&app, &caller, id, attachment, Part::Whole).await?;
     Ok(download(opening, &request, Part::Whole))
 }

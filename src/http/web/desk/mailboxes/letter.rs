@@ -4,13 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::super::bulk::listed;
 use super::super::fields::{Field, Input, blame, keep};
+use super::super::new::{contact_of, location_of, on_behalf_of};
 use super::super::{Frame, PageCaller, Sent, Told, Turned};
 use super::collection::{Once, id_of, shown};
 use crate::domain::mailbox::{LetterBody, LetterTicket, SetAside, TICKETS_PER_LETTER_MAX};
 use crate::domain::people::Permission;
 use crate::domain::refusal::{FieldFault, Refusal};
 use crate::domain::setup::SetupKind;
-use crate::domain::ticket::intake::{Contact, Location, OnBehalfOf};
 use crate::domain::ticket::{Channel, Kind};
 use crate::domain::value::CollectionId;
 use crate::service::collections::{self, Registered};
@@ -133,29 +133,16 @@ fn matters(sent: &Sent) -> Vec<(String, String)> {
 
 /// The matter that the form holds.
 fn matter(sent: &Sent) -> LetterTicket {
-    let on_behalf_of = OnBehalfOf { name: sent.given("for_name"), relation: sent.given("for_relation") };
     LetterTicket {
         kind: Kind::parse(sent.text("kind")),
         subject: sent.given("subject"),
         description: sent.given("description"),
         category: sent.given("category"),
-        location: Some(Location {
-            building: sent.given("building"),
-            unit: sent.given("door"),
-            room: sent.given("room"),
-            place: sent.given("place"),
-            ..Location::default()
-        }),
-        contact: Some(Contact {
-            name: sent.given("name"),
-            phone: sent.given("phone"),
-            email: sent.given("email"),
-            address: sent.given("address"),
-            channel: Channel::parse(sent.text("channel")),
-        }),
+        location: Some(location_of(sent)),
+        contact: Some(contact_of(sent)),
         may_publish: Some(sent.has("may_publish")),
         about_staff: Some(sent.has("about_staff")),
-        on_behalf_of: Some(on_behalf_of).filter(|it| *it != OnBehalfOf::default()),
+        on_behalf_of: on_behalf_of(sent),
         ..LetterTicket::default()
     }
 }

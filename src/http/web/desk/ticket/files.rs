@@ -9,7 +9,7 @@ use crate::domain::people::Permission;
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::attachment::display_name;
 use crate::domain::ticket::{Media, text};
-use crate::http::api::attachments::download;
+use crate::http::api::attachments::{download, id_of};
 use crate::http::reply::segment;
 use crate::service::App;
 use crate::service::attachments::{self, Part, Upload};
@@ -120,6 +120,5 @@ async fn hand_out(
     part: Part,
 ) -> Result<HttpResponse, Turned> {
     let opened = desk::open(app, caller, &number, None, "").await?;
-    let id: u32 = id.parse().map_err(|_| Refusal::NotFound("附件 the attachment".to_owned()))?;
-    Ok(download(attachments::open(app, &opened, id, part).await?, request, part))
+    Ok(download(attachments::open(app, &opened, id_of(&id)?, part).await?, request, part))
 }
